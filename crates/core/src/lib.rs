@@ -8,7 +8,7 @@
 //! Around them stand [`reference`] (names of images) and [`generation`] (the history of a Tag). Nothing here
 //! knows Kubernetes or HTTP, reads a clock, or can fail for a reason that is not in its arguments.
 
-// pub mod decide;
-// pub mod generation;
+pub mod decide;
+pub mod generation;
 pub mod reference;
-// pub mod rewrite;
+pub mod rewrite;

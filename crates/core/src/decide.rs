@@ -1,0 +1,214 @@
+//! The next step for a Tag.
+
+use jiff::Timestamp;
+
+use crate::generation::History;
+use crate::reference::Reference;
+
+/// All that the next step of a Tag depends on.
+#[derive(Clone, Debug)]
+pub struct Situation<'a> {
+    /// Where the Tag imports from.
+    pub from: &'a Reference,
+    /// The generation that the specification names, or none for a Tag that follows.
+    pub wanted: Option<i64>,
+    /// Whether the Tag is to be left as it is.
+    pub suspended: bool,
+    /// The generation that workloads use now.
+    pub current: Option<i64>,
+    /// The generations that were imported.
+    pub history: &'a History,
+    /// Set while the last import of this very specification failed: the moment for the next try.
+    pub retry_at: Option<Timestamp>,
+    /// The time now.
+    pub now: Timestamp,
+}
+
+/// What a Tag needs next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing: it is as it is wanted.
+    Rest,
+    /// Nothing, because the Tag is suspended.
+    Suspended,
+    /// Ask the registry, and make this generation the current one.
+    Import {
+        /// The number of the generation to make.
+        number: i64,
+    },
+    /// Make a generation the current one that is there already. No registry is asked.
+    Select {
+        /// The number of the generation to use.
+        number: i64,
+    },
+    /// Ask the registry again, but not before this moment.
+    Wait {
+        /// When the next try is due.
+        until: Timestamp,
+    },
+    /// The specification names a generation that is neither there nor the next one.
+    Refuse {
+        /// The numbers that it may name, newest first.
+        choices: Vec<i64>,
+    },
+}
+
+/// Says what a Tag needs next, by the rules of its generations.
+pub fn decide(situation: &Situation<'_>) -> Step {
+    if situation.suspended {
+        return Step::Suspended;
+    }
+    match situation.wanted {
+        Some(wanted) => named(situation, wanted),
+        None => following(situation),
+    }
+}
+
+/// A Tag that names its generation goes to it, or makes it where it is the next one.
+fn named(situation: &Situation<'_>, wanted: i64) -> Step {
+    let history = situation.history;
+    if history.get(wanted).is_some() {
+        return select(situation, wanted);
+    }
+    match history.next_number() == wanted {
+        true => import(situation, wanted),
+        false => Step::Refuse { choices: history.choices() },
+    }
+}
+
+/// A Tag that follows is at its newest generation, and that one is from where the Tag points now.
+fn following(situation: &Situation<'_>) -> Step {
+    match situation.history.newest() {
+        Some(newest) if newest.is_from(situation.from) => select(situation, newest.generation),
+        _ => import(situation, situation.history.next_number()),
+    }
+}
+
+fn select(situation: &Situation<'_>, number: i64) -> Step {
+    match situation.current == Some(number) {
+        true => Step::Rest,
+        false => Step::Select { number },
+    }
+}
+
+fn import(situation: &Situation<'_>, number: i64) -> Step {
+    match situation.retry_at {
+        Some(until) if until > situation.now => Step::Wait { until },
+        _ => Step::Import { number },
+    }
+}
+
+/// The sentence that refuses a generation, the same wherever it is refused.
+pub fn refusal(choices: &[i64]) -> String {
+    let choices: Vec<String> = choices.iter().map(i64::to_string).collect();
+    format!("generation must be one of: [{}]", choices.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generation::Generation;
+    use rstest::rstest;
+
+    const HERE: &str = "quay.io/company/myapp:latest";
+
+    fn history(numbers: &[i64], from: &str) -> History {
+        let one = |number: &i64| Generation {
+            generation: *number,
+            from: from.into(),
+            imported_at: Timestamp::UNIX_EPOCH,
+            image_reference: String::new(),
+            digest: None,
+            tag: None,
+            media_type: None,
+            trigger: None,
+            source: None,
+        };
+        numbers.iter().map(one).collect::<Vec<_>>().into()
+    }
+
+    fn step(wanted: Option<i64>, current: Option<i64>, known: &[i64], from: &str) -> Step {
+        decide(&Situation {
+            from: &HERE.parse().unwrap(),
+            wanted,
+            suspended: false,
+            current,
+            history: &history(known, from),
+            retry_at: None,
+            now: Timestamp::UNIX_EPOCH,
+        })
+    }
+
+    #[rstest]
+    #[case::the_first_import_makes_generation_0(None, None, &[], Step::Import { number: 0 })]
+    #[case::or_the_number_named_when_it_is_0(Some(0), None, &[], Step::Import { number: 0 })]
+    #[case::a_first_number_other_than_0_is_refused(Some(1), None, &[], Step::Refuse { choices: vec![0] })]
+    #[case::a_known_number_is_a_downgrade(Some(1), Some(2), &[2, 1, 0], Step::Select { number: 1 })]
+    #[case::a_known_number_is_an_upgrade(Some(2), Some(0), &[2, 1, 0], Step::Select { number: 2 })]
+    #[case::the_number_it_has_is_nothing(Some(2), Some(2), &[2, 1, 0], Step::Rest)]
+    #[case::newest_and_one_is_an_import(Some(3), Some(2), &[2, 1, 0], Step::Import { number: 3 })]
+    #[case::also_after_a_step_back(Some(3), Some(0), &[2, 1, 0], Step::Import { number: 3 })]
+    #[case::any_other_is_refused(Some(9), Some(2), &[3, 2, 1, 0], Step::Refuse { choices: vec![4, 3, 2, 1, 0] })]
+    #[case::a_pruned_one_is_refused(Some(0), Some(7), &[7, 6], Step::Refuse { choices: vec![8, 7, 6] })]
+    #[case::below_zero_is_refused(Some(-1), None, &[], Step::Refuse { choices: vec![0] })]
+    #[case::a_following_tag_rests_at_its_newest(None, Some(2), &[2, 1], Step::Rest)]
+    #[case::one_that_follows_again_goes_to_its_newest(None, Some(1), &[2, 1], Step::Select { number: 2 })]
+    fn the_generation_named_decides(
+        #[case] wanted: Option<i64>,
+        #[case] current: Option<i64>,
+        #[case] known: &[i64],
+        #[case] expected: Step,
+    ) {
+        assert_eq!(step(wanted, current, known, HERE), expected);
+    }
+
+    #[rstest]
+    #[case::a_following_tag_imports_at_once(None, Some(1), &[1, 0], Step::Import { number: 2 })]
+    #[case::one_with_a_number_waits_for_the_next(Some(1), Some(1), &[1, 0], Step::Rest)]
+    #[case::and_imports_with_it(Some(2), Some(1), &[1, 0], Step::Import { number: 2 })]
+    #[case::with_no_reference_yet_it_is_tried_as_it_stands(Some(0), None, &[], Step::Import { number: 0 })]
+    fn from_changes(
+        #[case] wanted: Option<i64>,
+        #[case] current: Option<i64>,
+        #[case] known: &[i64],
+        #[case] expected: Step,
+    ) {
+        assert_eq!(step(wanted, current, known, "quay.io/company/elsewhere:latest"), expected);
+    }
+
+    #[rstest]
+    #[case::before_its_time(100, 50, Step::Wait { until: Timestamp::from_second(100).unwrap() })]
+    #[case::at_its_time(100, 100, Step::Import { number: 0 })]
+    fn a_failed_import_waits(#[case] retry_at: i64, #[case] now: i64, #[case] expected: Step) {
+        let situation = Situation {
+            from: &HERE.parse().unwrap(),
+            wanted: None,
+            suspended: false,
+            current: None,
+            history: &History::default(),
+            retry_at: Some(Timestamp::from_second(retry_at).unwrap()),
+            now: Timestamp::from_second(now).unwrap(),
+        };
+        assert_eq!(decide(&situation), expected);
+        assert_eq!(decide(&Situation { suspended: true, ..situation }), Step::Suspended);
+    }
+
+    #[test]
+    fn a_step_does_not_wait_for_a_registry() {
+        let situation = Situation {
+            from: &HERE.parse().unwrap(),
+            wanted: Some(0),
+            suspended: false,
+            current: Some(1),
+            history: &history(&[1, 0], HERE),
+            retry_at: Some(Timestamp::MAX),
+            now: Timestamp::UNIX_EPOCH,
+        };
+        assert_eq!(decide(&situation), Step::Select { number: 0 });
+    }
+
+    #[test]
+    fn the_refusal_names_the_choices() {
+        assert_eq!(refusal(&[4, 3, 2, 1, 0]), "generation must be one of: [4 3 2 1 0]");
+    }
+}

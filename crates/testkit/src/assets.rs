@@ -1,0 +1,139 @@
+//! The binaries of a control plane and of a registry: found, or made.
+//!
+//! They are looked for in this order:
+//!
+//! 1. the folder that `KUBEBUILDER_ASSETS` names, as with envtest;
+//! 2. the project's cache folder, see [`cache_folder`];
+//! 3. Debian: Kubernetes 1.20.2 is built from Debian's source package with Debian's Go, and etcd,
+//!    the registry and `kubectl` are taken out of Debian's packages. Nothing is installed in the
+//!    system. It takes about six minutes on two cores, once.
+//!
+//! The archive that envtest downloads is left out: it has no `kube-controller-manager`, and with
+//! no controller manager no Deployment gets a Pod, which is what most of our tests look at.
+
+mod cache;
+mod debian;
+mod kubernetes;
+mod step;
+
+use std::env;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+pub use cache::cache_folder;
+
+/// The variable that names a folder of control plane binaries to use as they are.
+pub const ASSETS_VARIABLE: &str = "KUBEBUILDER_ASSETS";
+
+/// Where each binary is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assets {
+    /// The API server.
+    pub kube_apiserver: PathBuf,
+    /// The controllers that make Pods from Deployments and collect garbage.
+    pub kube_controller_manager: PathBuf,
+    /// The API server's store.
+    pub etcd: PathBuf,
+    /// The command line client.
+    pub kubectl: PathBuf,
+    /// The CNCF distribution registry.
+    pub docker_registry: PathBuf,
+    /// Which source the API server came from.
+    pub source: Source,
+}
+
+/// Where the API server came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The folder named by `KUBEBUILDER_ASSETS`.
+    Variable,
+    /// The project's cache folder, filled by an earlier run.
+    Cache,
+    /// Built just now from Debian's source package.
+    Debian,
+}
+
+impl Assets {
+    /// Finds every binary, and makes what can't be found, telling its progress on stderr.
+    pub async fn obtain() -> Result<Self> {
+        tokio::task::spawn_blocking(Self::obtain_blocking)
+            .await
+            .context("obtaining the binaries was cut short")?
+    }
+
+    fn obtain_blocking() -> Result<Self> {
+        let named = env::var_os(ASSETS_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let (control_plane, source) = match &named {
+            Some(folder) => (folder.clone(), Source::Variable),
+            None => kubernetes::folder()?,
+        };
+        let required = |name: &str| {
+            let path = control_plane.join(name);
+            if !path.is_file() {
+                bail!(
+                    "{} has no {name}.\nName a folder that has kube-apiserver and kube-controller-manager in \
+                     {ASSETS_VARIABLE}, or unset it to have them built.",
+                    control_plane.display()
+                );
+            }
+            Ok(path)
+        };
+        // A folder of the user's choice comes first; then what the machine has; then Debian's.
+        let nearby = |name: &str| {
+            named
+                .iter()
+                .map(|folder| folder.join(name))
+                .find(|path| path.is_file())
+                .or_else(|| on_path(name))
+                .map_or_else(|| debian::tool(name), Ok)
+        };
+        Ok(Self {
+            kube_apiserver: required("kube-apiserver")?,
+            kube_controller_manager: required("kube-controller-manager")?,
+            etcd: nearby("etcd")?,
+            kubectl: nearby("kubectl")?,
+            docker_registry: nearby("docker-registry")?,
+            source,
+        })
+    }
+}
+
+impl fmt::Display for Assets {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "control plane from {}", self.source)?;
+        for path in [
+            &self.kube_apiserver,
+            &self.kube_controller_manager,
+            &self.etcd,
+            &self.kubectl,
+            &self.docker_registry,
+        ] {
+            writeln!(out, "  {}", path.display())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Variable => ASSETS_VARIABLE,
+            Self::Cache => "the cache folder",
+            Self::Debian => "Debian's source package, built just now",
+        })
+    }
+}
+
+/// The first file of that name in the folders of `PATH`.
+fn on_path(name: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?)
+        .map(|folder: PathBuf| folder.join(name))
+        .find(|path: &PathBuf| is_program(path))
+}
+
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+}

@@ -98,11 +98,9 @@ pub fn rewrite<'a>(
             Known::Pending => Some(placeholder(namespace, tag)),
             Known::Current(reference) => Some(reference.to_owned()),
         };
-        let follow = match (before.follow, before.intent(slot)) {
-            (Some(follow), Intent::Keep) => Some(kept(namespace, follow, change, &known)),
-            (_, Intent::Keep | Intent::Change) => {
-                written(&slot.image).map(|image| Follow { tag: slot.image.clone(), image })
-            }
+        let follow = match before.follow {
+            Some(follow) if before.is_kept_by(slot) => Some(kept(namespace, follow, change, &known)),
+            _ => written(&slot.image).map(|image| Follow { tag: slot.image.clone(), image }),
         };
         match (follow, before.followed) {
             (Some(follow), _) => rewritten.follow(namespace, slot, follow),
@@ -130,11 +128,6 @@ fn kept<'a>(
     Follow { tag: follow.tag.clone(), image }
 }
 
-enum Intent {
-    Keep,
-    Change,
-}
-
 /// What a slot followed until now.
 struct Before<'a> {
     /// The entry of the record that counts, where the image before is the one that was written for it.
@@ -160,12 +153,9 @@ impl<'a> Before<'a> {
         Self { follow, followed: entry.map(|entry| entry.tag.as_str()), image }
     }
 
-    fn intent(&self, slot: &Slot) -> Intent {
-        let named_again = self.follow.is_some_and(|follow| follow.tag == slot.image);
-        match named_again || self.image == Some(slot.image.as_str()) {
-            true => Intent::Keep,
-            false => Intent::Change,
-        }
+    /// Whether the image stays, or its Tag is named again, which means the same.
+    fn is_kept_by(&self, slot: &Slot) -> bool {
+        self.image == Some(slot.image.as_str()) || self.follow.is_some_and(|follow| follow.tag == slot.image)
     }
 }
 

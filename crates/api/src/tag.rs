@@ -13,10 +13,8 @@ pub const FROM_PATTERN: &str = r"^((([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A
 /// The grammar of a duration, as Go and Kubernetes write it.
 pub const DURATION_PATTERN: &str = r"^([0-9]+(\.[0-9]+)?(s|m|h))+$";
 
-/// Follows an image tag in a remote registry.
-///
-/// Each digest that the tag pointed to is recorded as a numbered generation. Workloads of the same namespace that are
-/// annotated `image-tag: "true"` and name the Tag in place of an image run its current generation.
+/// What a Tag follows, and how. Workloads of the same namespace that are annotated image-tag: "true" and name the Tag in
+/// place of an image run its current generation.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "images.io",
@@ -32,7 +30,7 @@ pub const DURATION_PATTERN: &str = r"^([0-9]+(\.[0-9]+)?(s|m|h))+$";
     printcolumn = r#"{"name":"Cache","type":"boolean","jsonPath":".spec.cache","description":"Whether generations are mirrored into the cache registry."}"#,
     printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status","description":"Whether the Tag is as its specification wants it."}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
-    printcolumn = r#"{"name":"Reference","type":"string","jsonPath":".status.references[0].imageReference","priority":1,"description":"The reference of the newest generation."}"#
+    printcolumn = r#"{"name":"Reference","type":"string","jsonPath":".status.imageReference","priority":1,"description":"The image, by digest, that workloads use now."}"#
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.policy) || !has(self.filterTags)").message("filterTags needs a policy: one of semver, numerical, alphabetical, sibling").field_path(".filterTags"))]
@@ -181,6 +179,10 @@ pub struct TagStatus {
     /// The generation that workloads use now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<i64>,
+
+    /// The image, by digest, that workloads use now: the reference of the current generation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_reference: Option<String>,
 
     /// The generations that were imported, newest first.
     #[serde(default, skip_serializing_if = "History::is_empty")]

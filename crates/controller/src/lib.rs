@@ -1,0 +1,118 @@
+//! Brings Tags to the generation they are wanted at, and workloads to the images of their Tags.
+//!
+//! Level-based: everything is decided from what is stored now, so a process that was killed at any step takes up where the
+//! stored state is. Two loops share one index of Tags ([`tagger_api::index::TagIndex`]), which admission reads as well:
+//!
+//! * the Tags' loop imports, steps up and down, and writes status;
+//! * the workloads' loops, one a kind, roll out what the Tags' loop published, and repair what came in while admission was away.
+
+mod events;
+mod retries;
+mod tags;
+mod usage;
+mod workloads;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::future::{join, join_all};
+use kube::Client;
+use tagger_api::index::TagIndex;
+use tagger_api::workload::Kind;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use events::Events;
+use retries::Retries;
+use usage::Usage;
+use workloads::{Keeper, Served};
+
+/// How the controller works.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The name of this process in Events, such as the Pod's.
+    pub instance: String,
+    /// How many Tags are looked at, and so imported, at once.
+    pub tag_concurrency: u16,
+    /// How many workloads of a kind are rolled out at once.
+    pub workload_concurrency: u16,
+}
+
+/// Runs the controller until it is told to stop, and then until what is under way is done.
+///
+/// `index` is kept up to date from the watch of Tags. `ready` becomes true when every watch has told all that there is.
+pub async fn run(
+    client: Client,
+    registry: tagger_registry::Client,
+    settings: Settings,
+    index: Arc<TagIndex>,
+    ready: watch::Sender<bool>,
+    stop: CancellationToken,
+) {
+    let Some(kinds) = served_kinds(&client, &stop).await else { return };
+    let (events, writing) = Events::new(client.clone(), &settings.instance);
+    let keepers: Vec<Keeper> = kinds
+        .into_iter()
+        .map(|served| {
+            let (client, events) = (client.clone(), events.clone());
+            Keeper::new(workloads::Context {
+                client,
+                served,
+                tags: index.clone(),
+                events,
+                retries: Retries::default(),
+            })
+        })
+        .collect();
+    let indexes: Vec<_> = keepers.iter().map(|keeper| keeper.index.clone()).collect();
+    let context = Arc::new(tags::reconcile::Context {
+        client: client.clone(),
+        registry,
+        events,
+        retries: Retries::default(),
+        usage: Usage { client, workloads: indexes.clone() },
+        written_over: Mutex::new(HashMap::new()),
+    });
+    let missing = Arc::new(AtomicUsize::new(keepers.len() + 1));
+    let ready = Arc::new(ready);
+    let delivered = || {
+        let (missing, ready) = (missing.clone(), ready.clone());
+        move || {
+            if missing.fetch_sub(1, Ordering::AcqRel) == 1 {
+                ready.send_replace(true);
+            }
+        }
+    };
+    let tags = tags::run(context, index, indexes, settings.tag_concurrency, delivered(), stop.clone());
+    let concurrency = settings.workload_concurrency;
+    let workloads: Vec<_> =
+        keepers.into_iter().map(|keeper| keeper.run(concurrency, delivered(), stop.clone())).collect();
+    let writing = tokio::spawn(writing);
+    join(tags, join_all(workloads)).await;
+    // The tellers are gone with the loops, so the writer ends when it has written what it was told; it is not waited for long.
+    let _ = tokio::time::timeout(Duration::from_secs(2), writing).await;
+}
+
+/// The kinds of workloads, each in the version that the API server serves: CronJobs were `v1beta1` before Kubernetes 1.21.
+/// None where it was told to stop before the server answered.
+async fn served_kinds(client: &Client, stop: &CancellationToken) -> Option<Vec<Served>> {
+    let cron_jobs = loop {
+        match kube::discovery::group(client, "batch").await {
+            Ok(group) => {
+                let is_served = |version| {
+                    group.versioned_resources(version).iter().any(|(known, _)| known.kind == "CronJob")
+                };
+                break if is_served("v1") { "v1" } else { "v1beta1" };
+            }
+            Err(error) => tracing::warn!(%error, "the API server does not answer; trying again"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return None,
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+    };
+    let version = |kind| if kind == Kind::CronJob { cron_jobs } else { "v1" };
+    Some(Kind::ALL.into_iter().map(|kind| Served { kind, version: version(kind) }).collect())
+}

@@ -1,0 +1,115 @@
+//! When a thing that failed is tried again.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+/// The first pause after a failure.
+const FIRST: Duration = Duration::from_secs(1);
+/// The longest pause, however often a thing failed.
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// The failures of objects, by their uid, and when the next try of each is due.
+///
+/// A failure counts for the version of the specification that failed: a corrected one is tried at once. The memory is lost with
+/// the process; then everything is tried once more.
+#[derive(Debug, Default)]
+pub(crate) struct Retries(Mutex<HashMap<String, Failures>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Failures {
+    version: Option<i64>,
+    count: u32,
+    due: Timestamp,
+}
+
+impl Retries {
+    /// When the next try of this version of an object is due, if its last one failed.
+    pub(crate) fn due(&self, uid: &str, version: Option<i64>) -> Option<Timestamp> {
+        let failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.get(uid).filter(|known| known.version == version).map(|known| known.due)
+    }
+
+    /// Notes a failure, and says when the next try is due: after the pause that was asked for, or else after one that doubles
+    /// with each failure in turn.
+    pub(crate) fn failed(
+        &self,
+        uid: &str,
+        version: Option<i64>,
+        asked: Option<Duration>,
+        now: Timestamp,
+    ) -> Timestamp {
+        let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = failures.get(uid).filter(|known| known.version == version);
+        let count = before.map_or(0, |known| known.count + 1);
+        let pause = asked.map_or_else(|| spread(pause(count), uid), |asked| asked.clamp(FIRST, LONGEST));
+        let due = SignedDuration::try_from(pause)
+            .ok()
+            .and_then(|pause| now.checked_add(pause).ok())
+            .unwrap_or(Timestamp::MAX);
+        failures.insert(uid.to_owned(), Failures { version, count, due });
+        due
+    }
+
+    /// Notes that an object is well, or gone.
+    pub(crate) fn forget(&self, uid: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+}
+
+fn pause(count: u32) -> Duration {
+    FIRST.saturating_mul(2_u32.saturating_pow(count.min(16))).min(LONGEST)
+}
+
+/// Up to a quarter more, by the uid: what failed together is not tried together.
+fn spread(pause: Duration, uid: &str) -> Duration {
+    let mut hasher = DefaultHasher::new();
+    uid.hash(&mut hasher);
+    let share = u32::try_from(hasher.finish() % 256).unwrap_or_default();
+    pause + pause / 1024 * share
+}
+
+/// How long it is until a moment; nothing where it has passed.
+pub(crate) fn until(moment: Timestamp, now: Timestamp) -> Duration {
+    moment.duration_since(now).try_into().unwrap_or(Duration::ZERO)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(retries: &Retries, asked: Option<Duration>) -> u64 {
+        let now = Timestamp::UNIX_EPOCH;
+        until(retries.failed("uid", Some(1), asked, now), now).as_secs()
+    }
+
+    #[test]
+    fn pauses_double_up_to_ten_minutes_and_a_quarter() {
+        let retries = Retries::default();
+        let pauses: Vec<u64> = (0..14).map(|_| seconds(&retries, None)).collect();
+        assert!((1..=2).contains(&pauses[0]), "{pauses:?}");
+        assert!((8..=10).contains(&pauses[3]), "{pauses:?}");
+        assert!((600..=750).contains(&pauses[13]), "{pauses:?}");
+    }
+
+    #[test]
+    fn a_pause_that_was_asked_for_is_kept_within_reason() {
+        let retries = Retries::default();
+        assert_eq!(seconds(&retries, Some(Duration::from_secs(30))), 30);
+        assert_eq!(seconds(&retries, Some(Duration::ZERO)), 1);
+        assert_eq!(seconds(&retries, Some(Duration::MAX)), 600);
+    }
+
+    #[test]
+    fn a_corrected_specification_is_tried_at_once() {
+        let retries = Retries::default();
+        let due = retries.failed("uid", Some(1), None, Timestamp::UNIX_EPOCH);
+        assert_eq!(retries.due("uid", Some(1)), Some(due));
+        assert_eq!(retries.due("uid", Some(2)), None);
+        retries.forget("uid");
+        assert_eq!(retries.due("uid", Some(1)), None);
+    }
+}

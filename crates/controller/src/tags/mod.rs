@@ -1,0 +1,137 @@
+//! The Tags: watched, kept in the index that admission reads, and brought to where they are wanted.
+
+mod outcome;
+pub(crate) mod reconcile;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use futures::{Stream, StreamExt};
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::{Config, Controller};
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{WatchStreamExt, reflector};
+use kube::{Api, Client, ResourceExt};
+use tagger_api::Tag;
+use tagger_api::index::TagIndex;
+use tokio_util::sync::CancellationToken;
+
+use crate::workloads::Index;
+use reconcile::Context;
+
+/// Watches the Tags until told to stop. `ready` is called when all of them are known.
+pub(crate) async fn run(
+    context: Arc<Context>,
+    index: Arc<TagIndex>,
+    workloads: Vec<Index>,
+    concurrency: u16,
+    ready: impl FnOnce() + Send + 'static,
+    stop: CancellationToken,
+) {
+    let (reader, writer) = reflector::store();
+    let known = reader.clone();
+    tokio::spawn(async move {
+        if known.wait_until_ready().await.is_ok() {
+            ready();
+        }
+    });
+    let mut noter = Noter { index, workloads, listed: HashSet::new() };
+    let forgetter = context.clone();
+    let stream = decodable(context.client.clone())
+        .inspect(move |event| {
+            if let Ok(event) = event {
+                noter.note(event);
+                if let Event::Delete(tag) = event {
+                    forgetter.forget(tag);
+                }
+            }
+        })
+        .reflect(writer)
+        .applied_objects();
+    Controller::for_stream(stream, reader)
+        .with_config(Config::default().concurrency(concurrency))
+        .graceful_shutdown_on(stop.cancelled_owned())
+        .run(reconcile::reconcile, reconcile::after_error, context)
+        .for_each(|_| async {})
+        .await;
+}
+
+/// The watch of all Tags, without those that can't be decoded: one of them must not hide the others.
+fn decodable(client: Client) -> impl Stream<Item = Result<Event<Tag>, watcher::Error>> + Send {
+    let api: Api<DeserializeGuard<Tag>> = Api::all(client);
+    kube::runtime::watcher(api, watcher::Config::default())
+        .default_backoff()
+        .inspect(|event| {
+            if let Err(error) = event {
+                tracing::warn!(%error, "the watch of Tags broke and begins anew; is the CustomResourceDefinition there?");
+            }
+        })
+        .filter_map(async |event| match event {
+            Ok(event) => decoded(event).map(Ok),
+            Err(error) => Some(Err(error)),
+        })
+}
+
+fn decoded(event: Event<DeserializeGuard<Tag>>) -> Option<Event<Tag>> {
+    let tag = |guarded: DeserializeGuard<Tag>| match guarded.0 {
+        Ok(mut tag) => {
+            // Nothing here reads them, and they are the greater part of many objects.
+            tag.metadata.managed_fields = None;
+            tag.metadata.annotations = None;
+            tag.metadata.labels = None;
+            Some(tag)
+        }
+        Err(invalid) => {
+            let (namespace, name) = (invalid.metadata.namespace, invalid.metadata.name);
+            tracing::warn!(
+                namespace,
+                name,
+                error = invalid.error,
+                "a Tag can't be decoded and is left alone"
+            );
+            None
+        }
+    };
+    match event {
+        Event::Apply(guarded) => tag(guarded).map(Event::Apply),
+        Event::Delete(guarded) => tag(guarded).map(Event::Delete),
+        Event::InitApply(guarded) => tag(guarded).map(Event::InitApply),
+        Event::Init => Some(Event::Init),
+        Event::InitDone => Some(Event::InitDone),
+    }
+}
+
+/// Notes what the watch tells in the index, and lets the workloads of a Tag know when its reference moved.
+struct Noter {
+    index: Arc<TagIndex>,
+    workloads: Vec<Index>,
+    listed: HashSet<(String, String)>,
+}
+
+impl Noter {
+    fn note(&mut self, event: &Event<Tag>) {
+        match event {
+            Event::Apply(tag) => self.set(tag),
+            Event::Delete(tag) => self.index.remove(&tag.namespace().unwrap_or_default(), &tag.name_any()),
+            Event::Init => self.listed.clear(),
+            Event::InitApply(tag) => {
+                self.listed.insert((tag.namespace().unwrap_or_default(), tag.name_any()));
+                self.set(tag);
+            }
+            Event::InitDone => {
+                let listed = std::mem::take(&mut self.listed);
+                self.index
+                    .retain(|namespace, name| listed.contains(&(namespace.to_owned(), name.to_owned())));
+            }
+        }
+    }
+
+    fn set(&self, tag: &Tag) {
+        let (namespace, name) = (tag.namespace().unwrap_or_default(), tag.name_any());
+        let current = tag.status.as_ref().and_then(|status| status.current());
+        let reference = current.map(|current| current.image_reference.as_str());
+        if self.index.set(&namespace, &name, reference) {
+            self.workloads.iter().for_each(|workloads| workloads.wake(&namespace, &name));
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The status of a Tag after each step. Pure: what is written, and nothing of how.
+
+use jiff::Timestamp;
+use tagger_api::conditions::State;
+use tagger_api::tag::{ImportAttempt, Tag, TagStatus};
+use tagger_core::generation::{Generation, History};
+
+/// The status of a Tag with this state, and all else as it was.
+pub(crate) fn settled(tag: &Tag, state: &State, now: Timestamp) -> TagStatus {
+    let before = tag.status.clone().unwrap_or_default();
+    let observed = tag.metadata.generation;
+    let conditions = state.conditions(&before.conditions, observed, now);
+    let image_reference = before.current().map(|current| current.image_reference.clone());
+    TagStatus { observed_generation: observed, conditions, image_reference, ..before }
+}
+
+/// The status of a Tag that is at this generation now, with this history.
+pub(crate) fn at(tag: &Tag, number: i64, history: History, now: Timestamp) -> TagStatus {
+    let before = tag.status.clone().unwrap_or_default();
+    let status = TagStatus { generation: Some(number), references: history, ..before };
+    let tag = Tag { status: Some(status), metadata: tag.metadata.clone(), spec: tag.spec.clone() };
+    settled(&tag, &ready(&tag), now)
+}
+
+/// The status of a Tag that has imported a generation.
+pub(crate) fn imported(
+    tag: &Tag,
+    new: Generation,
+    now: Timestamp,
+    in_use: impl Fn(&Generation) -> bool,
+) -> TagStatus {
+    let history = tag.status.as_ref().map(|status| status.references.clone()).unwrap_or_default();
+    let number = new.generation;
+    let history = history.with(new, tag.spec.history_length(), number, in_use);
+    let attempt = ImportAttempt { when: whole_seconds(now), succeed: true, reason: String::new() };
+    TagStatus { last_import_attempt: Some(attempt), ..at(tag, number, history, now) }
+}
+
+/// The status of a Tag whose import failed: what it had stays.
+pub(crate) fn failed(tag: &Tag, reason: &'static str, message: String, now: Timestamp) -> TagStatus {
+    let attempt = ImportAttempt { when: whole_seconds(now), succeed: false, reason: message.clone() };
+    let status = settled(tag, &State::Reconciling { reason, message }, now);
+    TagStatus { last_import_attempt: Some(attempt), ..status }
+}
+
+/// The state of a Tag that is as it is wanted.
+pub(crate) fn ready(tag: &Tag) -> State {
+    let current = tag.status.as_ref().and_then(TagStatus::current);
+    let message = current.map(|now| format!("generation {} is {}", now.generation, now.image_reference));
+    State::Ready { reason: "Current", message: message.unwrap_or_default() }
+}
+
+/// The state of a Tag that is suspended: ready with what it has, or stalled with nothing.
+pub(crate) fn suspended(tag: &Tag) -> State {
+    match tag.status.as_ref().and_then(TagStatus::current) {
+        Some(now) => State::Ready {
+            reason: "Suspended",
+            message: format!("suspended; generation {} stays {}", now.generation, now.image_reference),
+        },
+        None => State::Stalled {
+            reason: "Suspended",
+            message: "suspended before the first import; set spec.suspend to false".to_owned(),
+        },
+    }
+}
+
+/// Kubernetes writes times to the second.
+pub(crate) fn whole_seconds(now: Timestamp) -> Timestamp {
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tagger_api::TagSpec;
+
+    fn tag(references: Vec<Generation>, current: Option<i64>) -> Tag {
+        let mut tag = Tag::new("myapp", TagSpec { from: "quay.io/a/b".into(), ..TagSpec::default() });
+        tag.metadata.generation = Some(4);
+        tag.status =
+            Some(TagStatus { generation: current, references: references.into(), ..TagStatus::default() });
+        tag
+    }
+
+    fn generation(number: i64) -> Generation {
+        Generation {
+            generation: number,
+            from: "quay.io/a/b".into(),
+            imported_at: Timestamp::UNIX_EPOCH,
+            image_reference: format!("quay.io/a/b@sha256:{number:064x}"),
+            digest: None,
+            tag: None,
+            media_type: None,
+            trigger: None,
+            source: None,
+        }
+    }
+
+    #[test]
+    fn an_import_makes_its_generation_the_current_one() {
+        let status =
+            imported(&tag(vec![generation(0)], Some(0)), generation(1), Timestamp::UNIX_EPOCH, |_| false);
+        assert_eq!((status.generation, status.references.len()), (Some(1), 2));
+        assert_eq!(status.image_reference, Some(generation(1).image_reference));
+        assert_eq!(status.observed_generation, Some(4));
+        assert!(status.last_import_attempt.unwrap().succeed);
+        assert_eq!(
+            (status.conditions[0].type_.as_str(), status.conditions[0].status.as_str()),
+            ("Ready", "True")
+        );
+    }
+
+    #[test]
+    fn a_failed_import_changes_the_attempt_and_the_conditions_only() {
+        let before = tag(vec![generation(1), generation(0)], Some(0));
+        let status = failed(&before, "Unreachable", "quay.io does not answer".into(), Timestamp::UNIX_EPOCH);
+        let old = before.status.unwrap();
+        assert_eq!((status.generation, &status.references), (old.generation, &old.references));
+        let attempt = status.last_import_attempt.unwrap();
+        assert_eq!((attempt.succeed, attempt.reason.as_str()), (false, "quay.io does not answer"));
+        let told: Vec<&str> = status.conditions.iter().map(|told| told.type_.as_str()).collect();
+        assert_eq!(told, ["Ready", "Reconciling"]);
+    }
+
+    #[test]
+    fn the_same_state_told_again_is_the_same_status() {
+        let before = tag(vec![generation(0)], Some(0));
+        let first = settled(&before, &ready(&before), Timestamp::UNIX_EPOCH);
+        let again = Tag { status: Some(first.clone()), ..before };
+        assert_eq!(settled(&again, &ready(&again), Timestamp::MAX), first);
+    }
+
+    #[test]
+    fn a_suspended_tag_is_ready_only_with_a_generation() {
+        assert!(matches!(suspended(&tag(vec![generation(0)], Some(0))), State::Ready { .. }));
+        assert!(matches!(suspended(&tag(vec![], None)), State::Stalled { .. }));
+    }
+}

@@ -1,0 +1,247 @@
+//! One look at a Tag: what it needs, done.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::api::PostParams;
+use kube::runtime::controller::Action;
+use kube::{Api, Client, Resource, ResourceExt};
+use tagger_api::annotations::FIELD_MANAGER;
+use tagger_api::conditions::State;
+use tagger_api::validation;
+use tagger_api::{Tag, TagStatus};
+use tagger_core::decide::{Situation, Step, decide, refusal};
+use tagger_core::generation::{Generation, History, Trigger};
+use tagger_core::reference::Reference;
+use tagger_registry::Retry;
+
+use super::outcome;
+use crate::events::{Events, Tone};
+use crate::retries::{Retries, until};
+use crate::usage::Usage;
+
+/// What bringing a Tag to where it is wanted takes.
+pub(crate) struct Context {
+    pub(crate) client: Client,
+    pub(crate) registry: tagger_registry::Client,
+    pub(crate) events: Events,
+    pub(crate) retries: Retries,
+    pub(crate) usage: Usage,
+    /// By uid, the version of a Tag that a status was written over. A look at that version is a look at the past.
+    pub(crate) written_over: Mutex<HashMap<String, String>>,
+}
+
+/// Why a Tag could not be brought to where it is wanted for now.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The API server did not take the status.
+    #[error("the status of the Tag could not be written: {0}")]
+    Status(#[source] kube::Error),
+    /// Which generations are in use could not be found out, so none may go.
+    #[error("the Pods that use the Tag could not be listed: {0}")]
+    Usage(#[source] kube::Error),
+}
+
+/// Looks at a Tag and does its next step. Doing it twice is as doing it once: a status is written only over the version of
+/// the Tag that was looked at.
+pub(crate) async fn reconcile(tag: Arc<Tag>, context: Arc<Context>) -> Result<Action, Error> {
+    if tag.metadata.deletion_timestamp.is_some() || context.is_past(&tag) {
+        return Ok(Action::await_change());
+    }
+    let now = Timestamp::now();
+    let from = match readable(&tag) {
+        Ok(from) => from,
+        Err(stalled) => return context.settle(&tag, &stalled, now).await,
+    };
+    let none = History::default();
+    let status = tag.status.as_ref();
+    let situation = Situation {
+        from: &from,
+        wanted: tag.spec.generation,
+        suspended: tag.spec.is_suspended(),
+        current: status.and_then(|status| status.generation),
+        history: status.map_or(&none, |status| &status.references),
+        retry_at: context.retries.due(uid(&tag), tag.metadata.generation),
+        now,
+    };
+    match decide(&situation) {
+        Step::Rest => context.settle(&tag, &outcome::ready(&tag), now).await,
+        Step::Suspended => context.settle(&tag, &outcome::suspended(&tag), now).await,
+        Step::Wait { until: due } => Ok(Action::requeue(until(due, now))),
+        Step::Refuse { choices } => {
+            let stalled = State::Stalled { reason: "InvalidGeneration", message: refusal(&choices) };
+            context.settle(&tag, &stalled, now).await
+        }
+        Step::Select { number } => context.select(&tag, number, now).await,
+        Step::Import { number } => context.import(&tag, &from, number, now).await,
+    }
+}
+
+/// What the controller does after an error: the next try comes soon, and later each time.
+pub(crate) fn after_error(tag: Arc<Tag>, error: &Error, context: Arc<Context>) -> Action {
+    let now = Timestamp::now();
+    let due = context.retries.failed(uid(&tag), tag.metadata.generation, None, now);
+    tracing::warn!(namespace = tag.namespace(), name = tag.name_any(), %error, "Tag: trying again");
+    Action::requeue(until(due, now))
+}
+
+/// The reference to import from, or the state of a Tag whose specification can't be followed.
+fn readable(tag: &Tag) -> Result<Reference, State> {
+    let problems = validation::problems(&tag.spec);
+    if !problems.is_empty() {
+        let told: Vec<String> =
+            problems.iter().map(|problem| format!("{}: {}", problem.field, problem.message)).collect();
+        return Err(State::Stalled { reason: "InvalidSpec", message: told.join("; ") });
+    }
+    if let Some(field) = tag.spec.not_yet() {
+        let message =
+            format!("{field} is not done by this version of Tagger; remove it, and the Tag goes on without");
+        return Err(State::Stalled { reason: "NotImplemented", message });
+    }
+    let invalid = |error: tagger_core::reference::ReferenceError| State::Stalled {
+        reason: "InvalidSpec",
+        message: format!("spec.from: {error}"),
+    };
+    tag.spec.from.parse().map_err(invalid)
+}
+
+impl Context {
+    /// Whether this is a version that a status was written over: the watch has not told of the newer one yet.
+    fn is_past(&self, tag: &Tag) -> bool {
+        let mut written = self.written_over.lock().unwrap_or_else(PoisonError::into_inner);
+        let past = written
+            .get(uid(tag))
+            .is_some_and(|version| Some(version) == tag.metadata.resource_version.as_ref());
+        if !past {
+            written.remove(uid(tag));
+        }
+        past
+    }
+
+    async fn settle(&self, tag: &Tag, state: &State, now: Timestamp) -> Result<Action, Error> {
+        let written = self.write(tag, outcome::settled(tag, state, now)).await?;
+        if let (true, State::Stalled { reason, message }) = (written, state) {
+            self.events.tell(tag.object_ref(&()), Tone::Warning, reason, "Reconcile", message.clone());
+        }
+        self.retries.forget(uid(tag));
+        Ok(Action::await_change())
+    }
+
+    async fn select(&self, tag: &Tag, number: i64, now: Timestamp) -> Result<Action, Error> {
+        let before = tag.status.clone().unwrap_or_default();
+        let status = outcome::at(tag, number, before.references, now);
+        let reference = status.image_reference.clone().unwrap_or_default();
+        if self.write(tag, status).await? {
+            let (reason, way) = match before.generation {
+                Some(old) if old > number => ("Downgraded", "down"),
+                _ => ("Upgraded", "up"),
+            };
+            let note = format!("went {way} to generation {number}: {reference}");
+            self.events.tell(tag.object_ref(&()), Tone::Normal, reason, "Select", note);
+        }
+        Ok(Action::await_change())
+    }
+
+    async fn import(
+        &self,
+        tag: &Tag,
+        from: &Reference,
+        number: i64,
+        now: Timestamp,
+    ) -> Result<Action, Error> {
+        let history = tag.status.as_ref().map(|status| &status.references);
+        let known = |digest: &tagger_core::reference::Digest| {
+            history?.iter().find(|known| known.digest().as_ref() == Some(digest))?.media_type.clone()
+        };
+        match self.registry.resolve(from, known).await {
+            Ok(resolved) => {
+                let pinned = resolved.reference.pinned(&resolved.digest).to_string();
+                let new = Generation {
+                    generation: number,
+                    from: tag.spec.from.clone(),
+                    imported_at: outcome::whole_seconds(now),
+                    image_reference: pinned.clone(),
+                    digest: Some(resolved.digest),
+                    tag: resolved.reference.tag().map(ToString::to_string),
+                    media_type: Some(resolved.media_type),
+                    trigger: Some(Trigger::Spec),
+                    source: Some(pinned),
+                };
+                self.publish(tag, new, now).await
+            }
+            Err(error) => self.give_up_for_now(tag, &error, now).await,
+        }
+    }
+
+    async fn publish(&self, tag: &Tag, new: Generation, now: Timestamp) -> Result<Action, Error> {
+        let namespace = tag.namespace().unwrap_or_default();
+        let full =
+            tag.status.as_ref().is_some_and(|status| status.references.is_full(tag.spec.history_length()));
+        let images = match full {
+            true => self.usage.of(&namespace).await.map_err(Error::Usage)?,
+            false => Default::default(),
+        };
+        let note = format!("imported generation {}: {}", new.generation, new.image_reference);
+        let status = outcome::imported(tag, new, now, |old| images.contains(&old.image_reference));
+        if self.write(tag, status).await? {
+            tracing::info!(namespace, name = tag.name_any(), "{note}");
+            self.events.tell(tag.object_ref(&()), Tone::Normal, "Imported", "Import", note);
+        }
+        self.retries.forget(uid(tag));
+        Ok(Action::await_change())
+    }
+
+    async fn give_up_for_now(
+        &self,
+        tag: &Tag,
+        error: &tagger_registry::Error,
+        now: Timestamp,
+    ) -> Result<Action, Error> {
+        let (reason, message) = (error.reason(), error.to_string());
+        tracing::warn!(namespace = tag.namespace(), name = tag.name_any(), reason, message, "import failed");
+        // What only a person can mend is asked for again as well: nobody tells Tagger when an image was pushed at last.
+        let asked = match error.retry() {
+            Retry::After(pause) => Some(pause),
+            Retry::Soon | Retry::WhenChanged => None,
+        };
+        let due = self.retries.failed(uid(tag), tag.metadata.generation, asked, now);
+        if self.write(tag, outcome::failed(tag, reason, message.clone(), now)).await? {
+            let note = format!("import of {} failed: {message}", tag.spec.from);
+            self.events.tell(tag.object_ref(&()), Tone::Warning, reason, "Import", note);
+        }
+        Ok(Action::requeue(until(due, Timestamp::now()).max(Duration::from_millis(100))))
+    }
+
+    /// Writes a status over the version that was looked at, if it says anything new. Says whether it was written: where
+    /// somebody else was first, the watch tells of it, and the Tag is looked at again.
+    async fn write(&self, tag: &Tag, status: TagStatus) -> Result<bool, Error> {
+        if tag.status.as_ref() == Some(&status) {
+            return Ok(false);
+        }
+        let api: Api<Tag> = Api::namespaced(self.client.clone(), &tag.namespace().unwrap_or_default());
+        let new = Tag { status: Some(status), metadata: tag.metadata.clone(), spec: tag.spec.clone() };
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        match api.replace_status(&tag.name_any(), &params, &new).await {
+            Ok(_) => {
+                let version = tag.metadata.resource_version.clone().unwrap_or_default();
+                let mut written = self.written_over.lock().unwrap_or_else(PoisonError::into_inner);
+                written.insert(uid(tag).to_owned(), version);
+                Ok(true)
+            }
+            Err(kube::Error::Api(refused)) if refused.is_conflict() || refused.is_not_found() => Ok(false),
+            Err(error) => Err(Error::Status(error)),
+        }
+    }
+
+    /// Forgets a Tag that is gone.
+    pub(crate) fn forget(&self, tag: &Tag) {
+        self.retries.forget(uid(tag));
+        self.written_over.lock().unwrap_or_else(PoisonError::into_inner).remove(uid(tag));
+    }
+}
+
+fn uid(tag: &Tag) -> &str {
+    tag.metadata.uid.as_deref().unwrap_or_default()
+}

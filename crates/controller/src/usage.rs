@@ -1,0 +1,40 @@
+//! Which images a namespace still runs, so that no generation goes that one of them came from.
+
+use std::collections::HashSet;
+
+use kube::api::ListParams;
+use kube::{Api, Client};
+use tagger_api::workload::Kind;
+
+use crate::workloads::{Index, Served, Workload};
+
+/// Pods are of one version everywhere.
+const PODS: Served = Served { kind: Kind::Pod, version: "v1" };
+
+/// How many Pods are read at once: the list of a large namespace is never in memory as a whole.
+const PAGE: u32 = 500;
+
+/// Tells which images a namespace runs. It is asked only when a generation would have to go.
+#[derive(Clone)]
+pub(crate) struct Usage {
+    pub(crate) client: Client,
+    pub(crate) workloads: Vec<Index>,
+}
+
+impl Usage {
+    /// The images of the namespace's annotated workloads, and of all of its Pods, whoever made them.
+    pub(crate) async fn of(&self, namespace: &str) -> Result<HashSet<String>, kube::Error> {
+        let mut images: HashSet<String> =
+            self.workloads.iter().flat_map(|workloads| workloads.images_of(namespace)).collect();
+        let pods: Api<Workload> = Api::namespaced_with(self.client.clone(), namespace, &PODS);
+        let mut page = ListParams::default().limit(PAGE);
+        loop {
+            let list = pods.list(&page).await?;
+            images.extend(list.items.into_iter().flat_map(|pod| pod.slots).map(|slot| slot.image));
+            match list.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => page = page.continue_token(&token),
+                None => return Ok(images),
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The workloads: watched, indexed by the Tags that they follow, rolled out and repaired.
+
+mod index;
+mod object;
+mod plan;
+mod rollout;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::ready;
+use futures::{Stream, StreamExt};
+use jiff::Timestamp;
+use kube::runtime::controller::{Action, Config, Controller};
+use kube::runtime::reflector::Store;
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{WatchStreamExt, reflector};
+use kube::{Api, Client, Resource, ResourceExt};
+use tagger_api::annotations::Targets;
+use tagger_api::index::TagIndex;
+use tagger_api::workload::Kind;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use crate::events::{Events, Tone};
+use crate::retries::{Retries, until};
+pub(crate) use index::Index;
+pub(crate) use object::{Served, Workload};
+use rollout::By;
+
+/// What keeping the workloads of one kind takes.
+pub(crate) struct Context {
+    pub(crate) client: Client,
+    pub(crate) served: Served,
+    pub(crate) tags: Arc<TagIndex>,
+    pub(crate) events: Events,
+    pub(crate) retries: Retries,
+}
+
+/// The workloads of one kind, ready to be watched.
+pub(crate) struct Keeper {
+    pub(crate) index: Index,
+    context: Arc<Context>,
+    writer: reflector::store::Writer<Workload>,
+    reader: Store<Workload>,
+    woken: mpsc::UnboundedReceiver<reflector::ObjectRef<Workload>>,
+}
+
+impl Keeper {
+    /// Makes the store and the index of one kind.
+    pub(crate) fn new(context: Context) -> Self {
+        let writer = reflector::store::Writer::new(context.served);
+        let reader = writer.as_reader();
+        let (index, woken) = Index::new(context.served, reader.clone());
+        Self { index, context: Arc::new(context), writer, reader, woken }
+    }
+
+    /// Watches the workloads until told to stop. `listed` is called when all of them are known.
+    pub(crate) async fn run(
+        self,
+        concurrency: u16,
+        listed: impl FnOnce() + Send + 'static,
+        stop: CancellationToken,
+    ) {
+        let Self { index, context, writer, reader, mut woken } = self;
+        let known = reader.clone();
+        tokio::spawn(async move {
+            if known.wait_until_ready().await.is_ok() {
+                listed();
+            }
+        });
+        let noting = context.clone();
+        let stream = governed(context.client.clone(), context.served)
+            .inspect(move |event| {
+                if let Ok(event) = event {
+                    noting.tell_detached(event, &index);
+                    index.note(event);
+                }
+            })
+            .reflect(writer)
+            .applied_objects();
+        let woken = futures::stream::poll_fn(move |task| woken.poll_recv(task));
+        let stopped: WaitForCancellationFutureOwned = stop.cancelled_owned();
+        Controller::for_stream_with(stream, reader, context.served)
+            .reconcile_on(woken)
+            .with_config(Config::default().concurrency(concurrency))
+            .graceful_shutdown_on(stopped)
+            .run(reconcile, after_error, context)
+            .for_each(|_| async {})
+            .await;
+    }
+}
+
+/// The watch of a kind, narrowed to the workloads that Tagger governs. One that it governs no more is told as deleted.
+fn governed(
+    client: Client,
+    served: Served,
+) -> impl Stream<Item = Result<Event<Workload>, watcher::Error>> + Send {
+    let api: Api<Workload> = Api::all_with(client, &served);
+    kube::runtime::watcher(api, watcher::Config::default())
+        .default_backoff()
+        .inspect(move |event| {
+            if let Err(error) = event {
+                tracing::warn!(kind = served.kind.names().1, %error, "the watch of workloads broke and begins anew");
+            }
+        })
+        .filter_map(move |event| ready(narrowed(served.kind, event)))
+}
+
+fn narrowed(
+    kind: Kind,
+    event: Result<Event<Workload>, watcher::Error>,
+) -> Option<Result<Event<Workload>, watcher::Error>> {
+    match event {
+        Ok(Event::Apply(workload)) if !is_governed(kind, &workload) => Some(Ok(Event::Delete(workload))),
+        Ok(Event::InitApply(workload)) if !is_governed(kind, &workload) => None,
+        other => Some(other),
+    }
+}
+
+fn is_governed(kind: Kind, workload: &Workload) -> bool {
+    workload.is_annotated() && !(kind.is_made_by_controllers() && workload.is_controlled)
+}
+
+async fn reconcile(workload: Arc<Workload>, context: Arc<Context>) -> Result<Action, rollout::Error> {
+    let targets = plan::targets(context.served.kind, &workload, &context.tags);
+    if targets.is_empty() || workload.metadata.deletion_timestamp.is_some() {
+        context.retries.forget(uid(&workload));
+        return Ok(Action::await_change());
+    }
+    let now = Timestamp::now();
+    if let Some(due) = context.retries.due(uid(&workload), None).filter(|due| *due > now) {
+        return Ok(Action::requeue(until(due, now)));
+    }
+    if context.served.kind == Kind::Job {
+        context.tell_that_a_job_cannot_change(&workload, &targets);
+        return Ok(Action::await_change());
+    }
+    let by = rollout::roll_out(&context.client, context.served, &workload, &targets).await?;
+    context.retries.forget(uid(&workload));
+    context.tell_rolled_out(&workload, &targets, by);
+    Ok(Action::await_change())
+}
+
+fn after_error(workload: Arc<Workload>, error: &rollout::Error, context: Arc<Context>) -> Action {
+    let now = Timestamp::now();
+    let due = context.retries.failed(uid(&workload), None, None, now);
+    let (kind, name) = (context.served.kind.names().1, workload.name_any());
+    tracing::warn!(kind, namespace = workload.namespace(), name, %error, "roll-out: trying again");
+    context.tell(&workload, Tone::Warning, "RollOutFailed", error.to_string());
+    Action::requeue(until(due, now).max(Duration::from_millis(100)))
+}
+
+impl Context {
+    fn tell(&self, workload: &Workload, tone: Tone, reason: &str, note: String) {
+        self.events.tell(workload.object_ref(&self.served), tone, reason, "RollOut", note);
+    }
+
+    fn tell_rolled_out(&self, workload: &Workload, targets: &Targets, by: By) {
+        let told: Vec<String> =
+            targets.iter().map(|(tag, reference)| format!("Tag {tag} is {reference}")).collect();
+        let how = match by {
+            By::Nobody => return,
+            By::Admission => "",
+            By::Controller => " (written by the controller, since admission did not answer)",
+        };
+        let (kind, namespace, name) = (self.served.kind.names().1, workload.namespace(), workload.name_any());
+        tracing::info!(kind, namespace, name, ?by, "rolled out: {}", told.join(", "));
+        self.tell(workload, Tone::Normal, "RolledOut", format!("{}{how}", told.join(", ")));
+    }
+
+    fn tell_that_a_job_cannot_change(&self, workload: &Workload, targets: &Targets) {
+        let tags: Vec<&str> = targets.keys().map(String::as_str).collect();
+        let note = format!(
+            "names Tag {} but was created while admission was away, and a Job's images can't be changed: delete it and create it again",
+            tags.join(", "),
+        );
+        self.tell(workload, Tone::Warning, "ImageNotWritten", note);
+    }
+
+    /// Tells of each container that followed a Tag before this event and does so no more.
+    fn tell_detached(&self, event: &Event<Workload>, index: &Index) {
+        let Event::Apply(now) = event else { return };
+        let Some(before) = index.before(now) else { return };
+        let follows = now.follows();
+        for (slot, old) in before.follows() {
+            let image = now.slots.iter().find(|place| place.name == slot).map(|place| &place.image);
+            if let (None, Some(image)) = (follows.get(&slot), image) {
+                let note = format!(
+                    "{slot} has the image {image} now and follows Tag {} no more; set its image to {} to attach it again",
+                    old.tag, old.tag,
+                );
+                self.tell(now, Tone::Normal, "Detached", note);
+            }
+        }
+    }
+}
+
+fn uid(workload: &Workload) -> &str {
+    workload.metadata.uid.as_deref().unwrap_or_default()
+}

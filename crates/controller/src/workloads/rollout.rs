@@ -1,0 +1,182 @@
+//! A roll-out: a touch that admission completes, and the way back when admission is away.
+//!
+//! The controller writes one annotation of its own, which holds the references; admission, asked about that update, rewrites
+//! the images in the same request. So the `image` fields stay owned by whoever applied them. Where the touched object
+//! comes back unwritten, admission was away: then the controller writes the images itself, and takes its entry out of
+//! `managedFields`, or the next `kubectl apply --server-side` of somebody else would be a conflict.
+
+use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::core::ApiResource;
+use kube::{Api, Client, ResourceExt};
+use serde_json::{Value, json};
+use tagger_api::annotations::{FIELD_MANAGER, FOLLOWS, ROLLOUT, Targets};
+use tagger_api::workload::{Kind, Place};
+use tagger_core::rewrite::{Change, Follows, Known, Slot, rewrite};
+
+use super::object::{Served, Workload};
+
+/// Why a workload could not be rolled out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The touch was refused.
+    #[error("the workload could not be touched: {0}")]
+    Touch(#[source] kube::Error),
+    /// The images could not be written in place of admission.
+    #[error("the images could not be written: {0}")]
+    Write(#[source] kube::Error),
+    /// The ownership of the images could not be given back.
+    #[error("the ownership of the images could not be given back: {0}")]
+    GiveBack(#[source] kube::Error),
+    /// The API server's answer is no workload.
+    #[error("the API server answered with an object that can't be read: {0}")]
+    Answer(#[source] serde_json::Error),
+}
+
+/// Who completed a roll-out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// Admission, in the request that touched the workload.
+    Admission,
+    /// The controller, since admission was away.
+    Controller,
+    /// Nobody: there was nothing to do any more, or the workload is gone.
+    Nobody,
+}
+
+/// Rolls a workload out to these references.
+pub(crate) async fn roll_out(
+    client: &Client,
+    served: Served,
+    workload: &Workload,
+    targets: &Targets,
+) -> Result<By, Error> {
+    let api: Api<DynamicObject> = Api::namespaced_with(
+        client.clone(),
+        &workload.namespace().unwrap_or_default(),
+        &ApiResource::erase::<Workload>(&served),
+    );
+    let name = workload.name_any();
+    let touched = match api.patch(&name, &params(), &Patch::Merge(touch(workload, targets))).await {
+        Ok(touched) => touched,
+        // It is gone, or is another one by the same name: the watch tells of it.
+        Err(kube::Error::Api(refused)) if refused.is_not_found() || refused.is_conflict() => {
+            return Ok(By::Nobody);
+        }
+        Err(error) => return Err(Error::Touch(error)),
+    };
+    let object = serde_json::to_value(&touched).map_err(Error::Answer)?;
+    let Some(patch) = unwritten(served.kind, &object, targets) else { return Ok(By::Admission) };
+    let written = match api.patch(&name, &params(), &Patch::Json::<()>(patch)).await {
+        Ok(written) => written,
+        Err(kube::Error::Api(refused)) if refused.is_not_found() || refused.is_conflict() => {
+            return Ok(By::Nobody);
+        }
+        Err(error) => return Err(Error::Write(error)),
+    };
+    give_back(&api, &written).await?;
+    Ok(By::Controller)
+}
+
+fn params() -> PatchParams {
+    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
+}
+
+/// The touch: bound to this very object by its uid, and to no version of it, since admission judges what is stored then.
+fn touch(workload: &Workload, targets: &Targets) -> Value {
+    let targets = json!(targets).to_string();
+    json!({ "metadata": { "uid": workload.metadata.uid, "annotations": { ROLLOUT: targets } } })
+}
+
+/// The patch that does what admission did not: only over the version that was seen.
+fn unwritten(kind: Kind, object: &Value, targets: &Targets) -> Option<json_patch::Patch> {
+    let annotations = object.pointer("/metadata/annotations").and_then(Value::as_object);
+    let follows: Follows = annotations
+        .and_then(|annotations| annotations.get(FOLLOWS)?.as_str())
+        .and_then(|record| serde_json::from_str(record).ok())
+        .unwrap_or_default();
+    let places = kind.places(object);
+    let slots: Vec<Slot> = places.iter().map(|place| place.slot.clone()).collect();
+    let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
+    let known = |tag: &str| targets.get(tag).map_or(Known::Unknown, |reference| Known::Current(reference));
+    let rewritten = rewrite(namespace, &slots, &follows, Change::Stored, known);
+    if rewritten.images.is_empty() {
+        return None;
+    }
+    let image = |place: &Place| {
+        let image = rewritten.images.get(&place.slot.name)?;
+        Some(json!({ "op": "replace", "path": place.pointer, "value": image }))
+    };
+    let version = object.pointer("/metadata/resourceVersion").cloned().unwrap_or_default();
+    let record = json!(rewritten.follows).to_string();
+    let first = json!({ "op": "test", "path": "/metadata/resourceVersion", "value": version });
+    let last = json!({ "op": "add", "path": "/metadata/annotations/images.io~1follows", "value": record });
+    let operations: Vec<Value> =
+        std::iter::once(first).chain(places.iter().filter_map(image)).chain(std::iter::once(last)).collect();
+    serde_json::from_value(Value::Array(operations)).ok()
+}
+
+/// Takes the entries of our writes out of `managedFields`: the fields then belong to nobody, and the next apply takes them
+/// without a conflict.
+async fn give_back(api: &Api<DynamicObject>, written: &DynamicObject) -> Result<(), Error> {
+    let entries = written.managed_fields();
+    let others: Vec<_> =
+        entries.iter().filter(|entry| entry.manager.as_deref() != Some(FIELD_MANAGER)).collect();
+    if others.len() == entries.len() {
+        return Ok(());
+    }
+    let patch = serde_json::from_value(json!([
+        { "op": "test", "path": "/metadata/resourceVersion", "value": written.resource_version() },
+        { "op": "replace", "path": "/metadata/managedFields", "value": others },
+    ]));
+    let patch: json_patch::Patch = patch.map_err(Error::Answer)?;
+    match api.patch(&written.name_any(), &params(), &Patch::Json::<()>(patch)).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(refused)) if refused.is_not_found() => Ok(()),
+        Err(error) => Err(Error::GiveBack(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(image: &str) -> Value {
+        json!({
+            "metadata": { "name": "myapp", "namespace": "dev", "resourceVersion": "7", "annotations": {
+                "image-tag": "true",
+                "images.io/follows": json!({ "app": { "tag": "myapp", "image": "old@sha256:0" } }).to_string(),
+            } },
+            "spec": { "template": { "spec": { "containers": [{ "name": "app", "image": image }] } } },
+        })
+    }
+
+    fn targets() -> Targets {
+        [("myapp".to_owned(), "new@sha256:1".to_owned())].into()
+    }
+
+    #[test]
+    fn what_admission_wrote_is_not_written_again() {
+        let mut written = object("new@sha256:1");
+        written["metadata"]["annotations"]["images.io/follows"] =
+            json!(json!({ "app": { "tag": "myapp", "image": "new@sha256:1" } }).to_string());
+        assert!(unwritten(Kind::Deployment, &written, &targets()).is_none());
+    }
+
+    #[test]
+    fn what_admission_left_is_written_with_its_record_over_the_version_that_was_seen() {
+        let mut left = object("old@sha256:0");
+        let patch = unwritten(Kind::Deployment, &left, &targets()).unwrap();
+        assert_eq!(
+            json!(patch)[0],
+            json!({ "op": "test", "path": "/metadata/resourceVersion", "value": "7" })
+        );
+        json_patch::patch(&mut left, &patch).unwrap();
+        assert_eq!(left.pointer("/spec/template/spec/containers/0/image"), Some(&json!("new@sha256:1")));
+        assert!(unwritten(Kind::Deployment, &left, &targets()).is_none());
+    }
+
+    #[test]
+    fn a_person_s_image_is_not_written_over() {
+        assert!(unwritten(Kind::Deployment, &object("docker.io/library/nginx:1"), &targets()).is_none());
+    }
+}

@@ -1,0 +1,31 @@
+//! The program: arguments, wiring, servers, shutdown. What it does is in the crates that it puts together.
+
+pub mod arguments;
+mod health;
+mod logging;
+mod run;
+mod shutdown;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use arguments::{Arguments, Command};
+
+/// Does what the command line asks for. Exit code 0: done; 1: failed, with the reason on standard error; 2: the command line is
+/// wrong.
+pub fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Run(arguments) => match run::run(*arguments) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("tagger: {error:#}");
+                ExitCode::FAILURE
+            }
+        },
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "tagger", &mut std::io::stdout());
+            ExitCode::SUCCESS
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The `tagger` program.
+
+fn main() -> std::process::ExitCode {
+    tagger::main()
+}

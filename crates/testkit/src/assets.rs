@@ -58,13 +58,13 @@ pub enum Source {
 impl Assets {
     /// Finds every binary, and makes what can't be found, telling its progress on stderr.
     pub async fn obtain() -> Result<Self> {
-        tokio::task::spawn_blocking(Self::obtain_blocking)
+        let named = env::var_os(ASSETS_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
+        tokio::task::spawn_blocking(|| Self::find_or_make(named))
             .await
             .context("obtaining the binaries was cut short")?
     }
 
-    fn obtain_blocking() -> Result<Self> {
-        let named = env::var_os(ASSETS_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
+    fn find_or_make(named: Option<PathBuf>) -> Result<Self> {
         let (control_plane, source) = match &named {
             Some(folder) => (folder.clone(), Source::Variable),
             None => kubernetes::folder()?,
@@ -136,4 +136,19 @@ fn on_path(name: &str) -> Option<PathBuf> {
 fn is_program(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_folder_that_lacks_a_server_is_an_error_that_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Assets::find_or_make(Some(folder.path().to_owned())).unwrap_err().to_string();
+        assert!(error.contains("has no kube-apiserver") && error.contains(ASSETS_VARIABLE), "{error}");
+        std::fs::write(folder.path().join("kube-apiserver"), "").unwrap();
+        let error = Assets::find_or_make(Some(folder.path().to_owned())).unwrap_err().to_string();
+        assert!(error.contains("has no kube-controller-manager"), "{error}");
+    }
 }

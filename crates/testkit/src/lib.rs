@@ -1,15 +1,22 @@
 //! The real parts that tests and the demo run on.
 //!
 //! No fake stands in for Kubernetes or for a registry here: [`assets`] finds or builds the
-//! binaries, [`control_plane`] runs them, and [`leash`] ties every process to the life of the one
-//! that started it.
+//! binaries, [`control_plane`] and [`registry`] run them, and [`leash`] ties every process to the
+//! life of the one that started it. [`image`] makes what registries are filled with, and [`proxy`]
+//! breaks what goes to and from them.
 
 pub mod assets;
+pub mod attachment;
 pub mod authority;
 mod client_certificate;
 pub mod control_plane;
+pub mod image;
 pub mod kubectl;
 pub mod leash;
 mod log;
+pub mod manifest;
 pub mod port;
+pub mod proxy;
+pub mod registry;
 pub mod scratch;
+pub mod target;

@@ -1,5 +1,7 @@
 //! A control plane runs what it is given, survives an outage, and knows who acts.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};

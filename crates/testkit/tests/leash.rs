@@ -1,5 +1,7 @@
 //! A leashed process ends when its owner lets go, and with it all that it started.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;

@@ -1,0 +1,228 @@
+//! Small images made from a seed: the same seed gives the same bytes, everywhere.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::manifest::{Blob, Manifest, Pushed, digest};
+use crate::target::Target;
+
+/// The platform of an image that names none.
+const PLATFORM: &str = "linux/amd64";
+
+/// Which of the two families of media types an image uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Oci,
+    Docker,
+}
+
+/// A description of an image, from which its manifest is built.
+#[derive(Clone, Debug)]
+pub struct Image {
+    seed: u64,
+    layer_seed: u64,
+    layers: u64,
+    layer_size: usize,
+    format: Format,
+    platforms: Vec<String>,
+    is_index: bool,
+    annotations: BTreeMap<String, String>,
+    labels: BTreeMap<String, String>,
+}
+
+impl Image {
+    /// An image for one platform, with two small layers.
+    pub fn single(seed: u64) -> Self {
+        Self {
+            seed,
+            layer_seed: seed,
+            layers: 2,
+            layer_size: 1024,
+            format: Format::Oci,
+            platforms: vec![PLATFORM.to_owned()],
+            is_index: false,
+            annotations: BTreeMap::new(),
+            labels: BTreeMap::new(),
+        }
+    }
+
+    /// An index with an image for each of these platforms, such as `linux/arm/v7`.
+    pub fn index(seed: u64, platforms: &[&str]) -> Self {
+        let platforms = platforms.iter().map(|&platform| platform.to_owned()).collect();
+        Self { platforms, is_index: true, ..Self::single(seed) }
+    }
+
+    /// Uses Docker's media types (schema 2) in place of OCI's.
+    pub fn docker(mut self) -> Self {
+        self.format = Format::Docker;
+        self
+    }
+
+    /// Names the platform of an image that has one.
+    pub fn platform(mut self, platform: &str) -> Self {
+        self.platforms = vec![platform.to_owned()];
+        self
+    }
+
+    /// Has this many layers of this many bytes each.
+    pub fn layers(mut self, layers: u64, size: usize) -> Self {
+        self.layers = layers;
+        self.layer_size = size;
+        self
+    }
+
+    /// Takes the layers from another seed, so that images of different seeds share their layers.
+    pub fn layers_of(mut self, seed: u64) -> Self {
+        self.layer_seed = seed;
+        self
+    }
+
+    /// Adds an annotation to the manifest, or to the index.
+    pub fn annotation(mut self, key: &str, value: &str) -> Self {
+        self.annotations.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Adds a label to the configuration of each platform.
+    pub fn label(mut self, key: &str, value: &str) -> Self {
+        self.labels.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Builds the manifest with everything it refers to.
+    pub fn build(&self) -> Result<Manifest> {
+        let images: Vec<Manifest> =
+            self.platforms.iter().map(|platform| self.build_platform(platform)).collect::<Result<_>>()?;
+        if !self.is_index {
+            return images.into_iter().next().context("an image has one platform");
+        }
+        let entries: Vec<Value> = images
+            .iter()
+            .zip(&self.platforms)
+            .map(|(image, platform)| {
+                let mut entry = image.pushed().descriptor();
+                entry["platform"] = platform_parts(platform);
+                entry
+            })
+            .collect();
+        let mut content = json!({"schemaVersion": 2, "mediaType": self.format.index(), "manifests": entries});
+        self.annotate(&mut content);
+        Ok(Manifest::json(&content, Vec::new(), images))
+    }
+
+    /// Builds the image and pushes it; an empty `reference` means its digest.
+    pub async fn push(
+        &self,
+        target: &impl AsRef<Target>,
+        repository: &str,
+        reference: &str,
+    ) -> Result<Pushed> {
+        self.build()?.push(target, repository, reference).await
+    }
+
+    fn build_platform(&self, platform: &str) -> Result<Manifest> {
+        let mut layers = Vec::new();
+        let mut diff_ids = Vec::new();
+        for number in 0..self.layers {
+            let (layer, diff_id) = self.layer(platform, number)?;
+            layers.push(layer);
+            diff_ids.push(diff_id);
+        }
+        let mut configuration = platform_parts(platform);
+        configuration["created"] = json!("2024-01-01T00:00:00Z");
+        configuration["config"] = json!({"Labels": self.labels, "Env": [format!("SEED={}", self.seed)]});
+        configuration["rootfs"] = json!({"type": "layers", "diff_ids": diff_ids});
+        let configuration = Blob::new(self.format.configuration(), configuration.to_string());
+        let mut content = json!({
+            "schemaVersion": 2,
+            "mediaType": self.format.manifest(),
+            "config": configuration.descriptor(),
+            "layers": layers.iter().map(Blob::descriptor).collect::<Vec<_>>(),
+        });
+        if !self.is_index {
+            self.annotate(&mut content);
+        }
+        layers.insert(0, configuration);
+        Ok(Manifest::json(&content, layers, Vec::new()))
+    }
+
+    /// A layer with one file in it, and the digest of the layer before compression.
+    fn layer(&self, platform: &str, number: u64) -> Result<(Blob, String)> {
+        let content = noise(&format!("{}/{platform}/{number}", self.layer_seed), self.layer_size);
+        let mut header = tar::Header::new_gnu();
+        header.set_size(u64::try_from(content.len())?);
+        header.set_mode(0o644);
+        let mut archive = tar::Builder::new(Vec::new());
+        archive.append_data(&mut header, format!("data-{number}"), content.as_slice())?;
+        let archive = archive.into_inner()?;
+        let diff_id = digest(&archive);
+        // Noise doesn't compress; only the format matters.
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
+        std::io::Write::write_all(&mut encoder, &archive)?;
+        Ok((Blob::new(self.format.layer(), encoder.finish()?), diff_id))
+    }
+
+    fn annotate(&self, content: &mut Value) {
+        if !self.annotations.is_empty() {
+            content["annotations"] = json!(self.annotations);
+        }
+    }
+}
+
+impl Format {
+    fn manifest(self) -> &'static str {
+        match self {
+            Self::Oci => "application/vnd.oci.image.manifest.v1+json",
+            Self::Docker => "application/vnd.docker.distribution.manifest.v2+json",
+        }
+    }
+
+    fn index(self) -> &'static str {
+        match self {
+            Self::Oci => "application/vnd.oci.image.index.v1+json",
+            Self::Docker => "application/vnd.docker.distribution.manifest.list.v2+json",
+        }
+    }
+
+    fn configuration(self) -> &'static str {
+        match self {
+            Self::Oci => "application/vnd.oci.image.config.v1+json",
+            Self::Docker => "application/vnd.docker.container.image.v1+json",
+        }
+    }
+
+    fn layer(self) -> &'static str {
+        match self {
+            Self::Oci => "application/vnd.oci.image.layer.v1.tar+gzip",
+            Self::Docker => "application/vnd.docker.image.rootfs.diff.tar.gzip",
+        }
+    }
+}
+
+/// Splits `os/architecture[/variant]` as configurations and indexes write it.
+fn platform_parts(platform: &str) -> Value {
+    let mut parts = platform.split('/');
+    let mut value = json!({"os": parts.next(), "architecture": parts.next()});
+    if let Some(variant) = parts.next() {
+        value["variant"] = json!(variant);
+    }
+    value
+}
+
+/// Bytes that look random and follow from the seed.
+fn noise(seed: &str, size: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(size + 32);
+    for block in 0_u64.. {
+        if bytes.len() >= size {
+            break;
+        }
+        bytes.extend(Sha256::new().chain_update(seed).chain_update(block.to_be_bytes()).finalize());
+    }
+    bytes.truncate(size);
+    bytes
+}

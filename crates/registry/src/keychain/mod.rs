@@ -1,0 +1,28 @@
+//! Who gives credentials, and what they are.
+
+mod credential;
+mod docker_config;
+mod pattern;
+
+pub use credential::Credential;
+pub(crate) use credential::{CredentialId, CredentialKind};
+pub use docker_config::{DockerConfig, DockerConfigError};
+use tagger_core::reference::{Registry, Repository};
+
+/// Gives the credentials that may be shown to a registry for one of its repositories.
+pub trait Keychain: Send + Sync {
+    /// Those that match, the most specific first. The client tries each in turn, and anonymous access after them.
+    ///
+    /// Asked for each look-up, so it answers from memory.
+    fn credentials(&self, registry: &Registry, repository: &Repository) -> Vec<Credential>;
+}
+
+/// Gives no credential to anybody.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Anonymous;
+
+impl Keychain for Anonymous {
+    fn credentials(&self, _: &Registry, _: &Repository) -> Vec<Credential> {
+        Vec::new()
+    }
+}

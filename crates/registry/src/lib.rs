@@ -1,0 +1,37 @@
+//! Asks container registries what a tag points at now, by the OCI distribution specification, and believes no answer
+//! that it has not hashed.
+//!
+//! [`Client::resolve`] is the way in. Around it stand [`Settings`] (what an administrator allows), [`Keychain`] (who
+//! gives credentials; [`DockerConfig`] is one that reads a docker `config.json` as the kubelet does) and [`Error`],
+//! which says what failed in one word, whether asking again is worth it, and what a person can do.
+//!
+//! # What it holds to
+//!
+//! * A tag whose digest is known costs one HEAD; a new one costs a GET by that digest as well. Nothing is asked in
+//!   advance: no ping, and no 401 when a token is at hand.
+//! * Tokens are asked for at `https` realms or at the registry's own host and port, and never follow a redirect;
+//!   no `Authorization` leaves for another host.
+//! * Addresses are judged after names are resolved, right before the connection: link-local and metadata addresses are
+//!   refused always, private ones unless the registry is listed in [`Settings::private`] or [`Settings::insecure`].
+//! * Every exchange has a time limit and every body a bound. 429 and `Retry-After` are honoured, for each registry.
+//!
+//! # Proxies
+//!
+//! `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are taken from the environment. Behind a proxy it is the proxy that
+//! resolves names, so that judging the addresses of *names* is the proxy's duty; literal addresses are still judged here.
+
+mod client;
+mod error;
+mod keychain;
+mod manifest;
+mod resolve;
+mod settings;
+mod transport;
+
+pub use client::Client;
+pub use error::{Error, Fault, Retry};
+pub use keychain::{Anonymous, Credential, DockerConfig, DockerConfigError, Keychain};
+pub use manifest::ManifestProblem;
+pub use resolve::Resolved;
+pub use settings::{Authority, Limits, Settings, SettingsError};
+pub use transport::{AddressKind, ConnectProblem, RealmProblem, RedirectProblem, TlsProblem, TokenProblem};

@@ -1,0 +1,204 @@
+use std::time::Duration;
+
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderValue, StatusCode};
+use moka::future::Cache;
+use tagger_core::reference::{Registry, Repository};
+use tokio::time::Instant;
+use url::Url;
+
+use super::challenge::{Scheme, choose};
+use super::connectors::Connectors;
+use super::origin::Origin;
+use super::problem::ConnectProblem;
+use super::tokens::{Key, NoToken, Tokens, basic_header, fetch};
+use super::wire::{Answer, Call, Wire};
+use crate::error::Fault;
+use crate::keychain::{Credential, CredentialId};
+use crate::settings::{Settings, SettingsError};
+
+/// Sends calls to registries with the right `Authorization`, and remembers what it learnt about each registry: how it
+/// wants to be shown credentials, its tokens, which credentials it refused, and when it wants to be left alone.
+pub(crate) struct Transport {
+    wire: Wire,
+    schemes: Cache<Origin, Scheme>,
+    tokens: Tokens,
+    refused: Cache<Key, ()>,
+    /// Until when a registry asked not to be asked, for each credential: the limits are those of an account, and one
+    /// tenant's account must not stop the others.
+    pauses: Cache<(Origin, Option<CredentialId>), Instant>,
+}
+
+/// In whose name a repository is read: each credential in turn, then nobody's.
+pub(crate) struct Access<'a> {
+    pub(crate) repository: &'a Repository,
+    pub(crate) credentials: Vec<Credential>,
+}
+
+/// What came of showing one credential.
+enum Outcome {
+    Answer(Answer),
+    Refused(u16),
+}
+
+/// What there is to show for a credential.
+struct Showing {
+    header: Option<HeaderValue>,
+    fresh: bool,
+}
+
+impl Transport {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        let wire = Wire { connectors: Connectors::new(settings)?, limits: settings.limits.clone() };
+        let hour = Duration::from_secs(60 * 60);
+        Ok(Self {
+            wire,
+            schemes: Cache::builder().max_capacity(1_000).time_to_live(hour).build(),
+            tokens: Tokens::new(),
+            refused: Cache::builder().max_capacity(10_000).time_to_live(hour / 12).build(),
+            pauses: Cache::builder().max_capacity(1_000).time_to_live(hour).build(),
+        })
+    }
+
+    /// Until when everything for one image must be done, if it begins now.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.wire.limits.whole
+    }
+
+    /// The root of a registry's API. docker.io has its API at another name than its images.
+    pub(crate) fn base(&self, registry: &Registry) -> Result<Url, Fault> {
+        let scheme = if self.wire.connectors.is_insecure(registry) { "http" } else { "https" };
+        let host = match registry.is_docker_hub() {
+            true => "registry-1.docker.io".to_owned(),
+            false => registry.to_string(),
+        };
+        // A name such as `a.123` is a registry by Docker's grammar and no host by that of URLs.
+        Url::parse(&format!("{scheme}://{host}/v2/"))
+            .map_err(|_| Fault::Unreachable { host, problem: ConnectProblem::NameUnknown })
+    }
+
+    /// Sends a call, showing one credential after the other until one is let in.
+    pub(crate) async fn call(
+        &self,
+        call: &Call,
+        access: &Access<'_>,
+        deadline: Instant,
+    ) -> Result<Answer, Fault> {
+        let origin = Origin::of(&call.url).ok_or(Fault::NotFound)?;
+        let key = |credential: Option<&Credential>| Key {
+            registry: origin.clone(),
+            repository: access.repository.clone(),
+            credential: credential.map(Credential::id),
+        };
+        // One that was refused a moment ago is tried again only when the others are refused as well.
+        let (refused, hopeful): (Vec<_>, Vec<_>) = access
+            .credentials
+            .iter()
+            .partition(|credential| self.refused.contains_key(&key(Some(credential))));
+        let mut last = StatusCode::UNAUTHORIZED.as_u16();
+        for credential in hopeful.into_iter().chain(refused).map(Some).chain([None]) {
+            let key = key(credential);
+            match self.show(call, &key, credential, deadline).await? {
+                Outcome::Answer(answer) => return Ok(answer),
+                Outcome::Refused(status) => last = status,
+            }
+            if credential.is_some() {
+                self.refused.insert(key, ()).await;
+            }
+        }
+        Err(Fault::Unauthorized { status: last, credentials: access.credentials.len() })
+    }
+
+    /// Sends a call in the name of one credential: with what the registry is known to want, and once more with what it
+    /// then says that it wants.
+    async fn show(
+        &self,
+        call: &Call,
+        key: &Key,
+        credential: Option<&Credential>,
+        deadline: Instant,
+    ) -> Result<Outcome, Fault> {
+        let shown = match self.schemes.get(&key.registry).await {
+            None => Showing { header: None, fresh: false },
+            Some(scheme) => match self.showing(&scheme, key, credential, deadline).await {
+                Ok(showing) => showing,
+                Err(NoToken::Refused(status)) => return Ok(Outcome::Refused(status)),
+                Err(NoToken::Fault(fault)) => return Err(fault),
+            },
+        };
+        let answer = self.send(call, key, &shown, deadline).await?;
+        let Some(status) = refusal(&answer) else { return Ok(Outcome::Answer(answer)) };
+        // The challenge of a host that we were redirected to says nothing about the registry.
+        if status != 401 || shown.fresh || answer.origin != key.registry {
+            return Ok(Outcome::Refused(status));
+        }
+        let challenges = answer.headers.get_all(WWW_AUTHENTICATE).iter();
+        let Some(scheme) = choose(challenges.filter_map(|challenge| challenge.to_str().ok())) else {
+            return Ok(Outcome::Refused(status));
+        };
+        self.schemes.insert(key.registry.clone(), scheme.clone()).await;
+        if let Some(header) = &shown.header {
+            self.tokens.forget(key, header).await;
+        }
+        let again = match self.showing(&scheme, key, credential, deadline).await {
+            Ok(showing) if showing.header.is_some() && showing.header != shown.header => showing,
+            Ok(_) => return Ok(Outcome::Refused(status)),
+            Err(NoToken::Refused(status)) => return Ok(Outcome::Refused(status)),
+            Err(NoToken::Fault(fault)) => return Err(fault),
+        };
+        let answer = self.send(call, key, &again, deadline).await?;
+        Ok(match refusal(&answer) {
+            Some(status) => Outcome::Refused(status),
+            None => Outcome::Answer(answer),
+        })
+    }
+
+    async fn send(
+        &self,
+        call: &Call,
+        key: &Key,
+        showing: &Showing,
+        deadline: Instant,
+    ) -> Result<Answer, Fault> {
+        let account = (key.registry.clone(), key.credential);
+        if let Some(until) = self.pauses.get(&account).await {
+            let left = until.saturating_duration_since(Instant::now());
+            if !left.is_zero() {
+                return Err(Fault::RateLimited { retry_after: Some(left) });
+            }
+        }
+        let answer = self.wire.exchange(call, showing.header.as_ref(), deadline).await;
+        if let Err(Fault::RateLimited { retry_after: Some(wait) }) = &answer {
+            self.pauses.insert(account, Instant::now() + *wait).await;
+        }
+        if let (Ok(answer), Some(header)) = (&answer, &showing.header)
+            && refusal(answer).is_some()
+        {
+            self.tokens.forget(key, header).await;
+        }
+        answer
+    }
+
+    async fn showing(
+        &self,
+        scheme: &Scheme,
+        key: &Key,
+        credential: Option<&Credential>,
+        deadline: Instant,
+    ) -> Result<Showing, NoToken> {
+        match scheme {
+            Scheme::Basic => Ok(Showing { header: credential.and_then(basic_header), fresh: true }),
+            Scheme::Bearer { realm, service } => {
+                let fetch = fetch(&self.wire, key, (realm, service.as_deref()), credential, deadline);
+                let (header, fresh) = self.tokens.get(key, fetch).await?;
+                Ok(Showing { header: Some(header), fresh })
+            }
+        }
+    }
+}
+
+/// The status, when it says that whoever asked is not let in.
+fn refusal(answer: &Answer) -> Option<u16> {
+    matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+        .then_some(answer.status.as_u16())
+}

@@ -1,0 +1,196 @@
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use reqwest::redirect::Policy;
+use rustls::RootCertStore;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use tagger_core::reference::Registry;
+use url::Host;
+
+use super::origin::Origin;
+use super::problem::TlsProblem;
+use super::resolver::{JudgingResolver, Reach};
+use crate::error::Fault;
+use crate::settings::{Authority, Limits, Settings, SettingsError};
+
+/// Gives each origin the HTTP client that suits it: one a set of certificate authorities and reach, made when first
+/// needed and kept, so that connections are shared as far as trust is.
+pub(crate) struct Connectors {
+    insecure: Vec<Registry>,
+    private: Vec<Registry>,
+    private_everywhere: bool,
+    authorities: Vec<(Option<Registry>, Vec<CertificateDer<'static>>)>,
+    user_agent: String,
+    limits: Limits,
+    proxies: Vec<String>,
+    made: Mutex<HashMap<(Trust, Reach), reqwest::Client>>,
+}
+
+/// Whose certificates a client believes. The numbers are those of the authorities in the settings.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Trust {
+    /// Nobody's: for plain HTTP, which must work on a machine without any certificate authority.
+    Nobody,
+    /// The system's and these.
+    SystemAnd(Vec<usize>),
+}
+
+impl Connectors {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        settings.check()?;
+        let authorities = settings.authorities.iter().map(read).collect::<Result<_, _>>()?;
+        Ok(Self {
+            insecure: settings.insecure.clone(),
+            private: settings.private.clone(),
+            private_everywhere: settings.private_everywhere,
+            authorities,
+            user_agent: settings.user_agent.clone(),
+            limits: settings.limits.clone(),
+            proxies: proxy_hosts(|name| std::env::var(name).ok()),
+            made: Mutex::default(),
+        })
+    }
+
+    /// Whether the registry is spoken to in plain HTTP.
+    pub(crate) fn is_insecure(&self, registry: &Registry) -> bool {
+        self.insecure.contains(registry)
+    }
+
+    /// The client for this origin; an error when the origin is a literal address that must not be connected to, or when
+    /// there is nobody to believe. Names are judged later, when they are resolved.
+    pub(crate) fn client(&self, origin: &Origin) -> Result<reqwest::Client, Fault> {
+        let reach = self.reach(origin);
+        let literal = match origin.host() {
+            Host::Ipv4(address) => Some((*address).into()),
+            Host::Ipv6(address) => Some((*address).into()),
+            Host::Domain(_) => None,
+        };
+        if let Some(Err(refused)) = literal.map(|address| reach.check(address)) {
+            let (address, kind) = (refused.address, refused.kind);
+            return Err(Fault::AddressRefused { host: origin.to_string(), address, kind });
+        }
+        let trust = self.trust(origin);
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = made.get(&(trust.clone(), reach)) {
+            return Ok(client.clone());
+        }
+        // The settings were checked when they came in; what can still fail is the system's own store.
+        let client = self
+            .make(&trust, reach)
+            .map_err(|_| Fault::TlsFailed { host: origin.to_string(), problem: TlsProblem::NoAuthorities })?;
+        made.insert((trust, reach), client.clone());
+        Ok(client)
+    }
+
+    fn reach(&self, origin: &Origin) -> Reach {
+        let listed = |hosts: &[Registry]| hosts.iter().any(|registry| origin.is(registry));
+        match self.private_everywhere || listed(&self.private) || listed(&self.insecure) {
+            true => Reach::Private,
+            false => Reach::Public,
+        }
+    }
+
+    fn trust(&self, origin: &Origin) -> Trust {
+        if origin.is_plain() {
+            return Trust::Nobody;
+        }
+        let counts = |(whom, _): &(Option<Registry>, _)| whom.as_ref().is_none_or(|whom| origin.is(whom));
+        let numbered = self.authorities.iter().enumerate();
+        Trust::SystemAnd(
+            numbered.filter(|(_, authority)| counts(authority)).map(|(number, _)| number).collect(),
+        )
+    }
+
+    fn make(&self, trust: &Trust, reach: Reach) -> Result<reqwest::Client, reqwest::Error> {
+        let builder = reqwest::Client::builder()
+            .user_agent(&self.user_agent)
+            .redirect(Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(self.limits.connect)
+            .read_timeout(self.limits.first_byte)
+            .pool_max_idle_per_host(64)
+            .tcp_nodelay(true)
+            .dns_resolver(JudgingResolver { reach, proxies: self.proxies.clone() });
+        let certificates = match trust {
+            Trust::Nobody => return builder.tls_certs_only([]).build(),
+            Trust::SystemAnd(numbers) => numbers.iter().filter_map(|number| self.authorities.get(*number)),
+        };
+        let certificates = certificates
+            .flat_map(|(_, certificates)| certificates)
+            .map(|certificate| reqwest::Certificate::from_der(certificate))
+            .collect::<Result<Vec<_>, _>>()?;
+        builder.tls_certs_merge(certificates).build()
+    }
+}
+
+fn read(authority: &Authority) -> Result<(Option<Registry>, Vec<CertificateDer<'static>>), SettingsError> {
+    let whom = || authority.registry.as_ref().map_or("all registries".into(), Registry::to_string);
+    let wrong = |problem: String| SettingsError::Authority { whom: whom(), problem };
+    let certificates = CertificateDer::pem_slice_iter(&authority.pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| wrong(error.to_string()))?;
+    if certificates.is_empty() {
+        return Err(wrong("there is no certificate in it".into()));
+    }
+    let mut store = RootCertStore::empty();
+    for certificate in &certificates {
+        store.add(certificate.clone()).map_err(|error| wrong(error.to_string()))?;
+    }
+    Ok((authority.registry.clone(), certificates))
+}
+
+/// The hosts of the proxies that the HTTP client takes from the environment.
+fn proxy_hosts(variable: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let names = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+    let with_scheme = |value: String| if value.contains("://") { value } else { format!("http://{value}") };
+    let host = |value: String| with_scheme(value).parse::<url::Url>().ok()?.host_str().map(str::to_owned);
+    names.into_iter().filter_map(variable).filter_map(host).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proxies_are_known_with_and_without_a_scheme() {
+        let environment = |name: &str| match name {
+            "HTTPS_PROXY" => Some("proxy.corp:3128".into()),
+            "http_proxy" => Some("http://user:pw@other.corp/".into()),
+            _ => None,
+        };
+        assert_eq!(proxy_hosts(environment), ["proxy.corp", "other.corp"]);
+    }
+
+    #[test]
+    fn an_authority_that_is_none_is_an_error_and_says_whose() {
+        let refuse = |registry: Option<&str>, pem: &str| {
+            let registry = registry.map(|registry| registry.parse().unwrap());
+            let authorities = vec![Authority { registry, pem: pem.into() }];
+            let settings = Settings { authorities, ..Settings::default() };
+            Connectors::new(&settings).err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        let damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert!(
+            refuse(Some("a.io:5000"), "nothing")
+                .contains("authority for a.io:5000 can't be used: there is no")
+        );
+        assert!(refuse(None, damaged).contains("for all registries can't be used"));
+    }
+
+    #[test]
+    fn what_is_allowed_for_a_registry_is_not_allowed_for_its_neighbour() {
+        let settings = Settings {
+            private: vec!["a.io:5000".parse().unwrap()],
+            insecure: vec!["127.0.0.1:5000".parse().unwrap()],
+            ..Settings::default()
+        };
+        let connectors = Connectors::new(&settings).unwrap();
+        let reach = |url: &str| connectors.reach(&Origin::of(&url.parse().unwrap()).unwrap());
+        assert_eq!(reach("https://a.io:5000/"), Reach::Private);
+        assert_eq!(reach("https://a.io/"), Reach::Public);
+        assert_eq!(reach("http://127.0.0.1:5000/"), Reach::Private);
+        assert_eq!(reach("http://127.0.0.1:6443/"), Reach::Public);
+    }
+}

@@ -1,9 +1,14 @@
 //! The project's own tasks: `cargo xtask <task>`.
 
+mod cargo;
+mod demo;
+mod manifests;
+mod test;
+
 use clap::{Parser, Subcommand};
 use tagger_testkit::assets::Assets;
 
-/// The project's own tasks.
+/// The project's own tasks
 #[derive(Parser)]
 #[command(name = "xtask", bin_name = "cargo xtask")]
 struct Arguments {
@@ -13,16 +18,36 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Obtain the control plane and registry binaries that tests and the demo run on
+    /// Show the main job on a real control plane with real registries, and leave it up to play with
+    Demo {
+        /// End after the story
+        #[arg(long)]
+        exit: bool,
+    },
+    /// Run all tests, on a real control plane with real registries
+    Test {
+        /// What is given to `cargo test`, such as the name of a test
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Write the files that are made from the code: manifests/
+    Generate {
+        /// Write nothing; fail where a file is not what the code makes
+        #[arg(long)]
+        check: bool,
+    },
+    /// Obtain the binaries that tests and the demo run on: control plane and registry
     Assets,
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Arguments::parse().task {
+        Task::Demo { exit } => demo::run(exit).await,
+        Task::Test { arguments } => test::run(&arguments).await,
+        Task::Generate { check } => manifests::generate(&cargo::root(), check),
         Task::Assets => {
-            let assets = Assets::obtain().await?;
-            println!("{assets}");
+            println!("{}", Assets::obtain().await?);
             Ok(())
         }
     }

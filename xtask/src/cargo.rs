@@ -1,0 +1,51 @@
+//! The project's own programs and checks, by cargo.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// The root of the checkout.
+pub(crate) fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
+
+/// Runs cargo in the checkout, its output shown as it comes.
+pub(crate) fn cargo(arguments: &[&str]) -> Result<()> {
+    println!("$ cargo {}", arguments.join(" "));
+    let status = command(arguments).status().context("cargo can't be started")?;
+    match status.success() {
+        true => Ok(()),
+        false => bail!("cargo {} failed", arguments.join(" ")),
+    }
+}
+
+/// Builds the operator and says where it is.
+pub(crate) fn operator(release: bool) -> Result<PathBuf> {
+    let mut arguments = vec!["build", "--package", "tagger", "--bin", "tagger"];
+    if release {
+        arguments.push("--release");
+    }
+    cargo(&arguments)?;
+    let profile = if release { "release" } else { "debug" };
+    Ok(target()?.join(profile).join("tagger"))
+}
+
+/// Where cargo puts what it builds.
+fn target() -> Result<PathBuf> {
+    let output = command(&["metadata", "--no-deps", "--format-version", "1"])
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cargo can't be started")?;
+    let metadata: serde_json::Value =
+        serde_json::from_slice(&output.stdout).context("cargo metadata says something other than JSON")?;
+    let target = metadata["target_directory"].as_str().context("cargo metadata names no target folder")?;
+    Ok(target.into())
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments).current_dir(root());
+    command
+}

@@ -1,0 +1,150 @@
+//! The main job on real parts, told as it goes.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use tagger_testkit::assets::Assets;
+use tagger_testkit::control_plane::{ControlPlane, ControlPlaneOptions};
+use tagger_testkit::image::Image;
+use tagger_testkit::kubectl::Kubectl;
+use tagger_testkit::operator::Operator;
+use tagger_testkit::registry::{Registry, RegistryOptions};
+
+use crate::cargo;
+
+/// How long any step of the story may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Tells the story, then stays up until Ctrl-C, or ends at once with `exit`.
+pub(crate) async fn run(exit: bool) -> Result<()> {
+    step("Building the operator");
+    let binary = cargo::operator(false)?;
+    step("Obtaining a Kubernetes control plane and a registry (built once, then kept)");
+    let assets = Assets::obtain().await?;
+    println!("{assets}");
+    step("Starting the control plane and two registries on loopback");
+    let control_plane = ControlPlane::start(&assets, &ControlPlaneOptions::default()).await?;
+    let source = Registry::start(&assets, &RegistryOptions::default()).await?;
+    let second = Registry::start(&assets, &RegistryOptions::default()).await?;
+    let (far, near) = (source.address(), second.address());
+    println!("Kubernetes {}, registries {far} and {near}", control_plane.version());
+    step("Installing the manifests and running the operator with the rights that they give it");
+    let story = Story { kubectl: control_plane.kubectl() };
+    let manifests = cargo::root().join("manifests");
+    story.show(&["apply", "-f", &manifests.display().to_string()]).await?;
+    let insecure =
+        [far.as_str(), near.as_str()].map(|host| ["--insecure-registry".to_owned(), host.to_owned()]);
+    let operator = Operator::start(&binary, &control_plane, &insecure.concat()).await?;
+    println!("the operator is ready; it logs to {}", operator.log().display());
+
+    story.tell(&source).await?;
+
+    if exit {
+        return Ok(());
+    }
+    println!("\nThe cluster stays up. In another shell:\n");
+    println!("  export KUBECONFIG={}", control_plane.kubeconfig().display());
+    println!("  kubectl get tags -o wide");
+    println!("  kubectl describe tag myapp-devel");
+    println!("  kubectl patch tag myapp-devel --type=merge -p '{{\"spec\":{{\"generation\":1}}}}'");
+    println!("  kubectl explain tag.spec");
+    println!(
+        "  kubectl set image deployment/myapp myapp=myapp-devel   # attaches it again after another image was set"
+    );
+    println!("\nThe second registry, {near}, is empty and yours. Ctrl-C ends everything.");
+    tokio::signal::ctrl_c().await.context("Ctrl-C can't be waited for")?;
+    println!("\nending");
+    operator.stop()
+}
+
+fn step(what: &str) {
+    println!("\n== {what}");
+}
+
+struct Story {
+    kubectl: Kubectl,
+}
+
+impl Story {
+    async fn tell(&self, registry: &Registry) -> Result<()> {
+        let here = registry.address();
+        let example = |name: &str| -> Result<String> {
+            let path = cargo::root().join("examples").join(name);
+            let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+            Ok(text.replace("quay.io", &here))
+        };
+        let push = async |seed| Image::single(seed).push(registry, "company/myapp", "latest").await;
+
+        step("An image is pushed, and a Tag that follows it is applied: its digest becomes generation 0");
+        let first = push(1).await?;
+        println!("pushed {here}/company/myapp:latest, which is {}", first.digest);
+        self.apply(&example("tag.yaml")?).await?;
+        self.show(&["wait", "--for=condition=Ready", "--timeout=60s", "tag/myapp-devel"]).await?;
+        self.show(&["get", "tags", "-o", "wide"]).await?;
+
+        step(
+            "A Deployment that is annotated image-tag: \"true\" names the Tag in place of an image, and gets the digest",
+        );
+        self.apply(&example("deployment.yaml")?).await?;
+        self.see_image(&first.digest).await?;
+
+        step("The tag moves: another image is pushed. Nothing changes until somebody says so: generation 1");
+        let second = push(2).await?;
+        println!("pushed {here}/company/myapp:latest, which is {} now", second.digest);
+        self.go_to_generation(1).await?;
+        self.see_image(&second.digest).await?;
+
+        step("The new image is no good: back to generation 0. No registry is asked");
+        self.go_to_generation(0).await?;
+        self.see_image(&first.digest).await?;
+        self.show(&["rollout", "history", "deployment/myapp"]).await?;
+
+        step("The manifest that was applied is still what was meant: applying it again changes nothing");
+        self.apply(&example("deployment.yaml")?).await?;
+        self.show(&["get", "events", "--sort-by=.metadata.creationTimestamp", "-o", EVENTS]).await
+    }
+
+    async fn go_to_generation(&self, number: u32) -> Result<()> {
+        let patch = format!(r#"{{"spec":{{"generation":{number}}}}}"#);
+        self.show(&["patch", "tag", "myapp-devel", "--type=merge", "-p", &patch]).await?;
+        self.show(&["get", "tag", "myapp-devel", "-o", "wide"]).await
+    }
+
+    /// Waits until the Deployment and a Pod of it have the image, then shows both.
+    async fn see_image(&self, digest: &str) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            let deployment = self.kubectl.run(&["get", "deployment", "myapp", "-o", "yaml"]).await?;
+            let pods = self.kubectl.run(&["get", "pods", "-l", "app=myapp", "-o", "yaml"]).await?;
+            if deployment.contains(digest) && pods.contains(digest) {
+                break;
+            }
+            if start.elapsed() > PATIENCE {
+                bail!("the Deployment did not get {digest} within {PATIENCE:?}");
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        self.show(&["get", "deployment", "myapp", "-o", DEPLOYMENT]).await?;
+        self.show(&["get", "pods", "-l", "app=myapp", "--sort-by=.metadata.creationTimestamp", "-o", PODS])
+            .await?;
+        println!("(there is no node here, so Pods stay pending; what counts is the image they were given)");
+        Ok(())
+    }
+
+    async fn apply(&self, yaml: &str) -> Result<()> {
+        println!("$ kubectl apply -f - <<END\n{}\nEND", yaml.trim_end());
+        print!("{}", self.kubectl.apply(yaml).await?);
+        Ok(())
+    }
+
+    async fn show(&self, arguments: &[&str]) -> Result<()> {
+        println!("$ kubectl {}", arguments.join(" "));
+        print!("{}", self.kubectl.run(arguments).await?);
+        Ok(())
+    }
+}
+
+const DEPLOYMENT: &str = "custom-columns=NAME:.metadata.name,IMAGE:.spec.template.spec.containers[*].image";
+const PODS: &str = "custom-columns=POD:.metadata.name,STATUS:.status.phase,IMAGE:.spec.containers[*].image";
+const EVENTS: &str =
+    "custom-columns=OBJECT:.involvedObject.kind,NAME:.involvedObject.name,REASON:.reason,MESSAGE:.message";

@@ -1,0 +1,163 @@
+//! The files in `manifests/`: made from the code, checked for drift.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+/// Tagger's own namespace, and the name of most of what is in it.
+const TAGGER: &str = "tagger";
+
+/// A file of `manifests/`: its name, and the objects in it.
+struct File {
+    name: &'static str,
+    about: &'static str,
+    objects: Vec<Value>,
+}
+
+/// Writes the files, or with `check` says which of them are not what the code makes.
+pub(crate) fn generate(root: &Path, check: bool) -> Result<()> {
+    let mut stale = Vec::new();
+    for file in files()? {
+        let path = root.join("manifests").join(file.name);
+        let text = file.text()?;
+        if std::fs::read_to_string(&path).is_ok_and(|there| there == text) {
+            continue;
+        }
+        match check {
+            true => stale.push(format!("manifests/{}", file.name)),
+            false => {
+                std::fs::write(&path, text)
+                    .with_context(|| format!("{} can't be written", path.display()))?;
+                println!("wrote manifests/{}", file.name);
+            }
+        }
+    }
+    match stale.is_empty() {
+        true => Ok(()),
+        false => bail!("not what the code makes: {}; run `cargo xtask generate`", stale.join(", ")),
+    }
+}
+
+impl File {
+    fn text(&self) -> Result<String> {
+        let mut text =
+            format!("# {}\n# Made by `cargo xtask generate`; edit the code, not this file.\n", self.about);
+        for object in &self.objects {
+            text.push_str("---\n");
+            text.push_str(&serde_yaml_ng::to_string(object)?);
+        }
+        Ok(text)
+    }
+}
+
+fn files() -> Result<Vec<File>> {
+    Ok(vec![
+        File {
+            name: "00_crd.yaml",
+            about: "The Tag resource.",
+            objects: vec![serde_json::to_value(tagger_api::crd::definition())?],
+        },
+        File {
+            name: "01_rbac.yaml",
+            about: "Tagger's namespace, its account, and all that the account may do.",
+            objects: rights(),
+        },
+        File {
+            name: "02_admission.yaml",
+            about: "Where the webhook is reached. The configurations are empty: Tagger writes itself into them when it can answer.",
+            objects: admission(),
+        },
+    ])
+}
+
+fn named(kind: &str, api_version: &str, namespace: Option<&str>, name: &str, more: Value) -> Value {
+    let mut metadata = json!({ "name": name, "labels": { "app.kubernetes.io/name": TAGGER } });
+    if let Some(namespace) = namespace {
+        metadata["namespace"] = json!(namespace);
+    }
+    let mut object = json!({ "apiVersion": api_version, "kind": kind, "metadata": metadata });
+    if let (Value::Object(object), Value::Object(more)) = (&mut object, more) {
+        object.extend(more);
+    }
+    object
+}
+
+fn rule(group: &str, resources: &[&str], verbs: &[&str]) -> Value {
+    json!({ "apiGroups": [group], "resources": resources, "verbs": verbs })
+}
+
+fn rule_for(group: &str, resources: &[&str], names: &[&str], verbs: &[&str]) -> Value {
+    json!({ "apiGroups": [group], "resources": resources, "resourceNames": names, "verbs": verbs })
+}
+
+fn rights() -> Vec<Value> {
+    const RBAC: &str = "rbac.authorization.k8s.io/v1";
+    let configurations = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"];
+    let cluster = json!({ "rules": [
+        rule("images.io", &["tags"], &["get", "list", "watch"]),
+        rule("images.io", &["tags/status"], &["update"]),
+        rule("apps", &["deployments", "statefulsets", "daemonsets", "replicasets"], &["get", "list", "watch", "patch"]),
+        rule("batch", &["cronjobs"], &["get", "list", "watch", "patch"]),
+        rule("batch", &["jobs"], &["get", "list", "watch"]),
+        rule("", &["pods"], &["get", "list", "watch", "patch"]),
+        rule("events.k8s.io", &["events"], &["create"]),
+        rule("admissionregistration.k8s.io", &configurations, &["create"]),
+        rule_for("admissionregistration.k8s.io", &configurations, &[TAGGER], &["get", "update", "patch"]),
+    ]});
+    let secret = tagger_certificates::SECRET_NAME;
+    let own = json!({ "rules": [
+        rule("", &["secrets"], &["create"]),
+        rule_for("", &["secrets"], &[secret], &["get", "update"]),
+    ]});
+    let binding = |kind: &str| {
+        json!({
+            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": TAGGER },
+            "subjects": [{ "kind": "ServiceAccount", "name": TAGGER, "namespace": TAGGER }],
+        })
+    };
+    vec![
+        named("Namespace", "v1", None, TAGGER, json!({})),
+        named("ServiceAccount", "v1", Some(TAGGER), TAGGER, json!({})),
+        named("ClusterRole", RBAC, None, TAGGER, cluster),
+        named("ClusterRoleBinding", RBAC, None, TAGGER, binding("ClusterRole")),
+        named("Role", RBAC, Some(TAGGER), TAGGER, own),
+        named("RoleBinding", RBAC, Some(TAGGER), TAGGER, binding("Role")),
+    ]
+}
+
+fn admission() -> Vec<Value> {
+    const REGISTRATION: &str = "admissionregistration.k8s.io/v1";
+    let service = json!({ "spec": {
+        "selector": { "app.kubernetes.io/name": TAGGER },
+        "ports": [{ "name": "https", "port": 443, "targetPort": "admission" }],
+    }});
+    vec![
+        named("Service", "v1", Some(TAGGER), "tagger-admission", service),
+        named("MutatingWebhookConfiguration", REGISTRATION, None, TAGGER, json!({})),
+        named("ValidatingWebhookConfiguration", REGISTRATION, None, TAGGER, json!({})),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_right_is_a_wildcard() {
+        for object in rights() {
+            for rule in object["rules"].as_array().into_iter().flatten() {
+                for field in ["apiGroups", "resources", "verbs"] {
+                    let values = rule[field].as_array().unwrap();
+                    assert!(!values.is_empty() && values.iter().all(|value| value != "*"), "{rule}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_files_are_numbered_in_the_order_they_are_applied() {
+        let names: Vec<&str> = files().unwrap().iter().map(|file| file.name).collect();
+        assert!(names.is_sorted());
+    }
+}

@@ -80,6 +80,7 @@ impl Assets {
             }
             Ok(path)
         };
+        step::say(&format!("the control plane comes from {source}: {}", control_plane.display()));
         // A folder of the user's choice comes first; then what the machine has; then Debian's.
         let nearby = |name: &str| {
             named
@@ -102,7 +103,6 @@ impl Assets {
 
 impl fmt::Display for Assets {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(out, "control plane from {}", self.source)?;
         for path in [
             &self.kube_apiserver,
             &self.kube_controller_manager,
@@ -110,7 +110,7 @@ impl fmt::Display for Assets {
             &self.kubectl,
             &self.docker_registry,
         ] {
-            writeln!(out, "  {}", path.display())?;
+            writeln!(out, "{}", path.display())?;
         }
         Ok(())
     }

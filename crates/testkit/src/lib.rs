@@ -15,6 +15,7 @@ pub mod kubectl;
 pub mod leash;
 mod log;
 pub mod manifest;
+pub mod operator;
 pub mod port;
 pub mod proxy;
 pub mod registry;

@@ -1,0 +1,169 @@
+//! The webhook as an axum Router: `POST /mutate` for workloads and `POST /validate` for Tags.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use tagger_api::index::TagIndex;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::answer::Answer;
+use crate::intake::Intake;
+use crate::mutate::{self, Hope};
+use crate::review::{Request, Review};
+use crate::validate;
+use crate::workload::Workload;
+
+/// Where workloads are sent to.
+pub const MUTATE: &str = "/mutate";
+
+/// Where Tags are sent to.
+pub const VALIDATE: &str = "/validate";
+
+/// How the webhook behaves.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The namespace that Tagger runs in. Nothing there is touched.
+    pub namespace: String,
+    /// How long a workload waits for the first generation of a Tag.
+    pub patience: Duration,
+    /// How long a Job, a bare Pod or a strict workload waits for a Tag that is not known: it may be made along with it,
+    /// or never, where the name is that of an ordinary image.
+    pub patience_for_unknown: Duration,
+    /// How long a body may take to arrive.
+    pub body_time: Duration,
+    /// How many requests are worked on at once. More are sent away, to be sent again.
+    pub concurrency: usize,
+    /// How many of them may wait for a Tag. More are answered at once, as things are.
+    pub waiting: usize,
+}
+
+impl Settings {
+    /// What suits a cluster, for an operator in this namespace.
+    pub fn new(namespace: impl Into<String>) -> Self {
+        Self {
+            namespace: namespace.into(),
+            patience: Duration::from_secs(2),
+            patience_for_unknown: Duration::from_millis(500),
+            body_time: Duration::from_secs(5),
+            concurrency: 512,
+            waiting: 128,
+        }
+    }
+}
+
+/// The webhook, answering from this index.
+///
+/// It can be served, by [`crate::server::serve`] or by anything else that takes a Router, and called in a test.
+pub fn router(settings: Settings, index: Arc<TagIndex>) -> Router {
+    let webhook = Arc::new(Webhook {
+        intake: Intake::new(settings.body_time),
+        places: Semaphore::new(settings.concurrency),
+        waiting: Semaphore::new(settings.waiting),
+        index,
+        settings,
+    });
+    guarded(Router::new().route(MUTATE, post(mutate)).route(VALIDATE, post(validate)).with_state(webhook))
+}
+
+/// A panic costs the request that it happened in, and no other.
+fn guarded(router: Router) -> Router {
+    router.layer(CatchPanicLayer::custom(|panic: Box<dyn Any + Send>| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
+        tracing::error!(panic = text, "answering an admission request panicked; please report this");
+        (StatusCode::INTERNAL_SERVER_ERROR, "answering this request failed; the operator's log says why")
+            .into_response()
+    }))
+}
+
+struct Webhook {
+    settings: Settings,
+    index: Arc<TagIndex>,
+    intake: Intake,
+    places: Semaphore,
+    waiting: Semaphore,
+}
+
+async fn mutate(State(webhook): State<Arc<Webhook>>, request: http::Request<Body>) -> Response {
+    let Ok(_place) = webhook.places.try_acquire() else { return busy() };
+    let body = match webhook.intake.take(request).await {
+        Ok(body) => body,
+        Err(error) => return (error.status(), error.to_string()).into_response(),
+    };
+    match Review::read(&body.bytes) {
+        Ok(review) => reply(&review, &webhook.mutated(&review.request).await),
+        Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    }
+}
+
+async fn validate(State(webhook): State<Arc<Webhook>>, request: http::Request<Body>) -> Response {
+    let Ok(_place) = webhook.places.try_acquire() else { return busy() };
+    let body = match webhook.intake.take(request).await {
+        Ok(body) => body,
+        Err(error) => return (error.status(), error.to_string()).into_response(),
+    };
+    match Review::read(&body.bytes) {
+        Ok(review) => reply(&review, &validate::judge(&review.request)),
+        Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    }
+}
+
+fn reply(review: &Review<'_>, answer: &Answer) -> Response {
+    match review.answer(answer) {
+        Ok(body) => ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("the answer can't be written: {error}"))
+            .into_response(),
+    }
+}
+
+fn busy() -> Response {
+    let again = [(RETRY_AFTER, HeaderValue::from_static("1"))];
+    (StatusCode::SERVICE_UNAVAILABLE, again, "too many requests at once; send it again in a moment")
+        .into_response()
+}
+
+impl Webhook {
+    /// The answer for a workload: the one there is now, unless a better one comes up in the time that it is worth.
+    async fn mutated(&self, request: &Request<'_>) -> Answer {
+        let Some(workload) = Workload::of(request, &self.settings.namespace) else {
+            return Answer::UNTOUCHED;
+        };
+        let judge = || self.index.read(&workload.namespace, |tags| mutate::judge(&workload, tags));
+        let mut verdict = judge();
+        if verdict.hope.is_none() {
+            return verdict.answer;
+        }
+        let Ok(_waiting) = self.waiting.try_acquire() else { return verdict.answer };
+        let start = Instant::now();
+        loop {
+            // Listening begins before the look, so that nothing is missed in between.
+            let change = self.index.next_change();
+            verdict = judge();
+            let Some(hope) = verdict.hope else { return verdict.answer };
+            if timeout_at(start + self.patience(hope), change).await.is_err() {
+                return verdict.answer;
+            }
+        }
+    }
+
+    fn patience(&self, hope: Hope) -> Duration {
+        match hope {
+            Hope::Generation => self.settings.patience,
+            Hope::Tag => self.settings.patience_for_unknown,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "router/tests.rs"]
+mod tests;

@@ -98,7 +98,7 @@ impl Transport {
         let mut last = StatusCode::UNAUTHORIZED.as_u16();
         for credential in hopeful.into_iter().chain(refused).map(Some).chain([None]) {
             let key = key(credential);
-            match self.show(call, &key, credential, deadline).await? {
+            match self.show_unless_paused(call, &key, credential, deadline).await? {
                 Outcome::Answer(answer) => return Ok(answer),
                 Outcome::Refused(status) => last = status,
             }
@@ -107,6 +107,27 @@ impl Transport {
             }
         }
         Err(Fault::Unauthorized { status: last, credentials: access.credentials.len() })
+    }
+
+    async fn show_unless_paused(
+        &self,
+        call: &Call,
+        key: &Key,
+        credential: Option<&Credential>,
+        deadline: Instant,
+    ) -> Result<Outcome, Fault> {
+        let account = (key.registry.clone(), key.credential);
+        if let Some(until) = self.pauses.get(&account).await {
+            let left = until.saturating_duration_since(Instant::now());
+            if !left.is_zero() {
+                return Err(Fault::RateLimited { retry_after: Some(left) });
+            }
+        }
+        let outcome = self.show(call, key, credential, deadline).await;
+        if let Err(Fault::RateLimited { retry_after: Some(wait) }) = &outcome {
+            self.pauses.insert(account, Instant::now() + *wait).await;
+        }
+        outcome
     }
 
     /// Sends a call in the name of one credential: with what the registry is known to want, and once more with what it
@@ -118,65 +139,47 @@ impl Transport {
         credential: Option<&Credential>,
         deadline: Instant,
     ) -> Result<Outcome, Fault> {
-        let shown = match self.schemes.get(&key.registry).await {
+        let expected = self.schemes.get(&key.registry).await;
+        let shown = match &expected {
             None => Showing { header: None, fresh: false },
-            Some(scheme) => match self.showing(&scheme, key, credential, deadline).await {
+            Some(scheme) => match self.showing(scheme, key, credential, deadline).await {
                 Ok(showing) => showing,
                 Err(NoToken::Refused(status)) => return Ok(Outcome::Refused(status)),
                 Err(NoToken::Fault(fault)) => return Err(fault),
             },
         };
-        let answer = self.send(call, key, &shown, deadline).await?;
+        let answer = self.wire.exchange(call, shown.header.as_ref(), deadline).await?;
         let Some(status) = refusal(&answer) else { return Ok(Outcome::Answer(answer)) };
+        self.forget(key, &shown).await;
         // The challenge of a host that we were redirected to says nothing about the registry.
-        if status != 401 || shown.fresh || answer.origin != key.registry {
+        if status != 401 || answer.origin != key.registry {
             return Ok(Outcome::Refused(status));
         }
         let challenges = answer.headers.get_all(WWW_AUTHENTICATE).iter();
         let Some(scheme) = choose(challenges.filter_map(|challenge| challenge.to_str().ok())) else {
             return Ok(Outcome::Refused(status));
         };
-        self.schemes.insert(key.registry.clone(), scheme.clone()).await;
-        if let Some(header) = &shown.header {
-            self.tokens.forget(key, header).await;
+        if shown.fresh && expected.as_ref() == Some(&scheme) {
+            return Ok(Outcome::Refused(status));
         }
+        self.schemes.insert(key.registry.clone(), scheme.clone()).await;
         let again = match self.showing(&scheme, key, credential, deadline).await {
             Ok(showing) if showing.header.is_some() && showing.header != shown.header => showing,
             Ok(_) => return Ok(Outcome::Refused(status)),
             Err(NoToken::Refused(status)) => return Ok(Outcome::Refused(status)),
             Err(NoToken::Fault(fault)) => return Err(fault),
         };
-        let answer = self.send(call, key, &again, deadline).await?;
-        Ok(match refusal(&answer) {
-            Some(status) => Outcome::Refused(status),
-            None => Outcome::Answer(answer),
-        })
+        let answer = self.wire.exchange(call, again.header.as_ref(), deadline).await?;
+        let Some(status) = refusal(&answer) else { return Ok(Outcome::Answer(answer)) };
+        self.forget(key, &again).await;
+        Ok(Outcome::Refused(status))
     }
 
-    async fn send(
-        &self,
-        call: &Call,
-        key: &Key,
-        showing: &Showing,
-        deadline: Instant,
-    ) -> Result<Answer, Fault> {
-        let account = (key.registry.clone(), key.credential);
-        if let Some(until) = self.pauses.get(&account).await {
-            let left = until.saturating_duration_since(Instant::now());
-            if !left.is_zero() {
-                return Err(Fault::RateLimited { retry_after: Some(left) });
-            }
-        }
-        let answer = self.wire.exchange(call, showing.header.as_ref(), deadline).await;
-        if let Err(Fault::RateLimited { retry_after: Some(wait) }) = &answer {
-            self.pauses.insert(account, Instant::now() + *wait).await;
-        }
-        if let (Ok(answer), Some(header)) = (&answer, &showing.header)
-            && refusal(answer).is_some()
-        {
+    /// A token that was refused is worth nothing to the next look-up either.
+    async fn forget(&self, key: &Key, refused: &Showing) {
+        if let Some(header) = &refused.header {
             self.tokens.forget(key, header).await;
         }
-        answer
     }
 
     async fn showing(
@@ -187,7 +190,7 @@ impl Transport {
         deadline: Instant,
     ) -> Result<Showing, NoToken> {
         match scheme {
-            Scheme::Basic => Ok(Showing { header: credential.and_then(basic_header), fresh: true }),
+            Scheme::Basic => Ok(Showing { header: credential.and_then(basic_header), fresh: false }),
             Scheme::Bearer { realm, service } => {
                 let fetch = fetch(&self.wire, key, (realm, service.as_deref()), credential, deadline);
                 let (header, fresh) = self.tokens.get(key, fetch).await?;

@@ -20,15 +20,18 @@ const POLL: Duration = Duration::from_millis(10);
 /// The shell ends a child by force after five seconds; past this, the shell itself is stuck.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// The leash. It leads a process group of its own, so signal number zero's target, `kill 0`,
-/// reaches the child and all its descendants and nobody else; a subshell reads the pipe, a line
-/// naming a signal for the child, the end meaning that the child must go.
+/// The leash. It leads a process group of its own, so that `kill 0` reaches the child and all its
+/// descendants and nobody else. A subshell, the keeper, reads the pipe: a line names a signal for
+/// the child, and the end means that the child must go.
 ///
-/// A subshell forgets its parent's traps, hence the second `trap`; both shells must outlive the
-/// SIGTERM that they send to their own group. `wait` returns early when a trap runs, hence the loop.
+/// A subshell forgets its parent's traps, hence the second `trap`: both shells must outlive the
+/// SIGTERM to their own group. A trap also interrupts `wait`, hence the loop. The child is killed
+/// by itself and reaped before the group is, so that nothing of it is left once the shell is gone;
+/// the keeper stays behind for descendants that cling on, and the shell keeps the child's status.
 const SCRIPT: &str = r#"
 log=$1; shift
-trap : TERM
+ending=
+trap 'ending=1; interrupted=1' TERM
 exec 3<&0
 "$@" </dev/null >>"$log" 2>&1 3<&- &
 child=$!
@@ -41,15 +44,19 @@ exec >/dev/null
   kill -s TERM 0
   tries=0
   while kill -s 0 "$child" && [ "$tries" -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
+  kill -s KILL "$child"
+  while kill -s 0 "$child"; do sleep 0.1; done
+  sleep 0.2
   kill -s KILL 0
 ) 2>/dev/null &
 keeper=$!
 exec 3<&- </dev/null
 while :; do
+  interrupted=
   wait "$child"; status=$?
-  kill -s 0 "$child" 2>/dev/null || break
+  [ -n "$interrupted" ] || break
 done
-kill -s KILL "$keeper" 2>/dev/null
+[ -n "$ending" ] || kill -s KILL "$keeper" 2>/dev/null
 exit "$status"
 "#;
 
@@ -105,7 +112,7 @@ impl Leashed {
     /// The child's exit status once it has ended; 128 and the signal's number where one ended it.
     pub fn exit_status(&mut self) -> Result<Option<i32>> {
         let status = self.shell.try_wait().with_context(|| format!("look after {}", self.name))?;
-        // The shell has no code of its own when the final SIGKILL to the group took it too.
+        // The shell itself has no code only where somebody killed it.
         Ok(status.map(|status| status.code().unwrap_or(128 + 9)))
     }
 

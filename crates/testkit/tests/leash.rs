@@ -90,6 +90,17 @@ fn a_program_that_is_missing_ends_with_its_reason_in_the_log() {
     assert_eq!(child.exit_status().unwrap(), Some(127));
 }
 
+#[test]
+fn the_status_of_a_child_that_ends_when_asked_is_kept() {
+    let folder = Scratch::on_disk().unwrap();
+    let log = folder.path().join("log");
+    let mut child =
+        Leashed::spawn(&shell("trap 'exit 7' TERM; echo $$; while :; do sleep 0.02; done"), &log).unwrap();
+    read_pid(&log);
+    child.stop().unwrap();
+    assert_eq!(child.exit_status().unwrap(), Some(7));
+}
+
 /// Not a test of its own: the owner that the next test kills.
 #[test]
 #[ignore = "started by `a_child_dies_when_its_owner_is_killed`"]

@@ -3,7 +3,8 @@ use std::sync::Arc;
 use tagger_core::reference::{Digest, Reference, Registry};
 use tokio::time::{Instant, timeout_at};
 
-use crate::error::{Error, Fault};
+use crate::error::Error;
+use crate::fault::Fault;
 use crate::keychain::Keychain;
 use crate::resolve::{Lookup, Resolved, gather};
 use crate::settings::{Settings, SettingsError};

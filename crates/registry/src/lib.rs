@@ -22,6 +22,7 @@
 
 mod client;
 mod error;
+mod fault;
 mod keychain;
 mod manifest;
 mod resolve;
@@ -29,7 +30,8 @@ mod settings;
 mod transport;
 
 pub use client::Client;
-pub use error::{Error, Fault, Retry};
+pub use error::{Error, Retry};
+pub use fault::Fault;
 pub use keychain::{Anonymous, Credential, DockerConfig, DockerConfigError, Keychain};
 pub use manifest::ManifestProblem;
 pub use resolve::Resolved;

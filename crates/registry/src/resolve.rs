@@ -3,7 +3,7 @@ use http::{HeaderMap, Method, StatusCode};
 use tagger_core::reference::{Digest, Reference, Registry};
 use tokio::time::Instant;
 
-use crate::error::Fault;
+use crate::fault::Fault;
 use crate::keychain::{Credential, Keychain};
 use crate::manifest::{ACCEPT, MAX_BYTES, digest_of, media_type};
 use crate::transport::{Access, Answer, Call, Transport};

@@ -10,7 +10,7 @@ use tagger_core::reference::{Registry, Repository};
 
 use super::pattern::Pattern;
 use super::{Credential, Keychain};
-use crate::error::shown;
+use crate::fault::shown;
 
 /// Reads credentials as `docker login` writes them and `kubernetes.io/dockerconfigjson` Secrets hold them.
 ///

@@ -13,7 +13,7 @@ use super::origin::Origin;
 use super::problem::ConnectProblem;
 use super::tokens::{Key, NoToken, Tokens, basic_header, fetch};
 use super::wire::{Answer, Call, Wire};
-use crate::error::Fault;
+use crate::fault::Fault;
 use crate::keychain::{Credential, CredentialId};
 use crate::settings::{Settings, SettingsError};
 

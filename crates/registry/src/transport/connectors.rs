@@ -11,7 +11,7 @@ use url::Host;
 use super::origin::Origin;
 use super::problem::TlsProblem;
 use super::resolver::{JudgingResolver, Reach};
-use crate::error::Fault;
+use crate::fault::Fault;
 use crate::settings::{Authority, Limits, Settings, SettingsError};
 
 /// Gives each origin the HTTP client that suits it: one a set of certificate authorities and reach, made when first

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::error::{Fault, Retry};
+use crate::error::Retry;
+use crate::fault::Fault;
 use crate::settings::Limits;
 
 /// No registry is waited for longer than this, whatever it says.

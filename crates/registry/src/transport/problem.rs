@@ -7,7 +7,7 @@ use rustls::{CertificateError, InvalidMessage};
 
 use super::origin::Origin;
 use super::resolver::Refused;
-use crate::error::{Fault, shown};
+use crate::fault::{Fault, shown};
 
 /// Says what happened to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -15,7 +15,7 @@ use url::form_urlencoded::Serializer;
 use super::origin::Origin;
 use super::realm;
 use super::wire::{Answer, Call, Form, Wire};
-use crate::error::Fault;
+use crate::fault::Fault;
 use crate::keychain::{Credential, CredentialId, CredentialKind};
 
 /// The most bytes of a token server's answer.

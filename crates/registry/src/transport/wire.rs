@@ -12,7 +12,7 @@ use super::origin::Origin;
 use super::patience;
 use super::problem::classify;
 use super::redirect::{self, MAX_REDIRECTS, RedirectProblem};
-use crate::error::Fault;
+use crate::fault::Fault;
 use crate::settings::Limits;
 
 /// One request, as often as it has to be made.

@@ -1,0 +1,246 @@
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use tagger_core::reference::Digest;
+
+use crate::error::Retry;
+use crate::manifest::ManifestProblem;
+use crate::transport::{
+    AddressKind, ConnectProblem, RealmProblem, RedirectProblem, TlsProblem, TokenProblem,
+};
+
+/// Says what failed between us and a registry.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// No credential, and not anonymous access either, was let in.
+    #[error(
+        "the registry refuses access (HTTP {status}) {}; check that the image exists, and give the namespace a kubernetes.io/dockerconfigjson Secret that may pull it",
+        who(*.credentials)
+    )]
+    Unauthorized {
+        /// 401 or 403 (or the like, from the token server).
+        status: u16,
+        /// How many credentials were tried, anonymous access aside.
+        credentials: usize,
+    },
+    /// The registry does not have the tag, the digest or the repository.
+    #[error("the registry does not have it; check repository and tag")]
+    NotFound,
+    /// The manifest that the tag pointed at went away before it could be read.
+    #[error("the tag pointed at {0}, which the registry does not have (any more)")]
+    Moved(Digest),
+    /// The registry wants to be asked less often.
+    #[error("the registry limits the rate of requests{}; credentials of your own raise the limit of many registries", asked(.retry_after))]
+    RateLimited {
+        /// For how long the registry asked not to be asked, where it said so.
+        retry_after: Option<Duration>,
+    },
+    /// The registry says that it failed.
+    #[error("the registry fails (HTTP {status}{})", asked(.retry_after))]
+    ServerError {
+        /// The HTTP status.
+        status: u16,
+        /// For how long the registry asked not to be asked, where it said so.
+        retry_after: Option<Duration>,
+    },
+    /// The registry answered with a status that has no meaning here.
+    #[error("{host} answers HTTP {status}, which no registry should; is it one?")]
+    UnexpectedAnswer {
+        /// The host and port that answered.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// No connection could be made, or it broke.
+    #[error("{host} can't be reached: {problem}")]
+    Unreachable {
+        /// The host and port.
+        host: String,
+        /// What happened to the connection.
+        problem: ConnectProblem,
+    },
+    /// The connection was cut before the answer was whole.
+    #[error("{host} cut its answer short")]
+    Truncated {
+        /// The host and port.
+        host: String,
+    },
+    /// The connection could not be secured.
+    #[error("no secure connection to {host}: {problem}")]
+    TlsFailed {
+        /// The host and port.
+        host: String,
+        /// What is wrong with it.
+        problem: TlsProblem,
+    },
+    /// The host has an address that must not be connected to.
+    #[error("{host} is at {address}, a {kind} address, which {}", refusal(*.kind, .host))]
+    AddressRefused {
+        /// The host and port.
+        host: String,
+        /// The address that it has.
+        address: IpAddr,
+        /// What the address is for.
+        kind: AddressKind,
+    },
+    /// The registry took too long.
+    #[error("{host} did not answer in time")]
+    Timeout {
+        /// The host and port.
+        host: String,
+    },
+    /// What the registry gave is not what it was asked for.
+    #[error("the registry gave {actual} where {expected} was asked for")]
+    DigestMismatch {
+        /// The digest that was asked for.
+        expected: Digest,
+        /// The digest of what was given.
+        actual: Digest,
+    },
+    /// The header that tells a tag's digest holds none.
+    #[error("the registry's Docker-Content-Digest is no digest")]
+    DigestInvalid,
+    /// The manifest is larger than any that registries take.
+    #[error("the manifest has more than {limit} bytes")]
+    ManifestTooLarge {
+        /// The most bytes that are read.
+        limit: usize,
+    },
+    /// The manifest is not one.
+    #[error("the manifest is not valid: {0}")]
+    ManifestInvalid(#[from] ManifestProblem),
+    /// The server that gives tokens must not be asked.
+    #[error("the registry's token realm is refused: {0}")]
+    RealmRefused(RealmProblem),
+    /// The server that gives tokens gave none.
+    #[error("the token server gave no token: {0}")]
+    TokenInvalid(TokenProblem),
+    /// The registry redirects to where we don't go.
+    #[error("a redirect of the registry is refused: {0}")]
+    RedirectRefused(RedirectProblem),
+}
+
+fn who(credentials: usize) -> String {
+    match credentials {
+        0 => "to anonymous".into(),
+        1 => "to the one credential that matches it, and to anonymous".into(),
+        many => format!("to each of {many} credentials that match it, and to anonymous"),
+    }
+}
+
+fn asked(retry_after: &Option<Duration>) -> String {
+    retry_after.map(|wait| format!(", asks to wait {} s", wait.as_secs())).unwrap_or_default()
+}
+
+fn refusal(kind: AddressKind, host: &str) -> String {
+    match kind.may_be_allowed() {
+        true => format!("is connected to only when tagger is started with --private-registry {host}"),
+        false => "no registry may have".into(),
+    }
+}
+
+impl Fault {
+    /// One fixed word, good as a condition reason, an Event reason and a metric label.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Unauthorized { .. } => "Unauthorized",
+            Self::NotFound => "NotFound",
+            Self::Moved(_) => "Moved",
+            Self::RateLimited { .. } => "RateLimited",
+            Self::ServerError { .. } => "ServerError",
+            Self::UnexpectedAnswer { .. } => "UnexpectedAnswer",
+            Self::Unreachable { .. } => "Unreachable",
+            Self::Truncated { .. } => "Truncated",
+            Self::TlsFailed { .. } => "TlsFailed",
+            Self::AddressRefused { .. } => "AddressRefused",
+            Self::Timeout { .. } => "Timeout",
+            Self::DigestMismatch { .. } => "DigestMismatch",
+            Self::DigestInvalid => "DigestInvalid",
+            Self::ManifestTooLarge { .. } => "ManifestTooLarge",
+            Self::ManifestInvalid(_) => "ManifestInvalid",
+            Self::RealmRefused(_) => "RealmRefused",
+            Self::TokenInvalid(_) => "TokenInvalid",
+            Self::RedirectRefused(_) => "RedirectRefused",
+        }
+    }
+
+    /// Whether asking again is worth it, and when.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::RateLimited { retry_after: Some(wait) }
+            | Self::ServerError { retry_after: Some(wait), .. } => Retry::After(*wait),
+            Self::RateLimited { .. }
+            | Self::ServerError { .. }
+            | Self::UnexpectedAnswer { .. }
+            | Self::Unreachable { .. }
+            | Self::Truncated { .. }
+            | Self::Timeout { .. }
+            | Self::Moved(_)
+            | Self::DigestMismatch { .. }
+            | Self::TokenInvalid(_) => Retry::Soon,
+            Self::Unauthorized { .. }
+            | Self::NotFound
+            | Self::TlsFailed { .. }
+            | Self::AddressRefused { .. }
+            | Self::DigestInvalid
+            | Self::ManifestTooLarge { .. }
+            | Self::ManifestInvalid(_)
+            | Self::RealmRefused(_)
+            | Self::RedirectRefused(_) => Retry::WhenChanged,
+        }
+    }
+
+    /// Whether the very same request may well succeed within seconds.
+    pub(crate) fn passes_soon(&self) -> bool {
+        matches!(
+            self,
+            Self::RateLimited { .. }
+                | Self::ServerError { .. }
+                | Self::Unreachable { .. }
+                | Self::Truncated { .. }
+                | Self::Timeout { .. }
+        )
+    }
+}
+
+/// Text from elsewhere, in one line of bounded length with its control characters escaped.
+pub(crate) fn shown(text: impl fmt::Display) -> String {
+    text.to_string().chars().take(200).flat_map(char::escape_debug).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_is_refused_names_the_flag_where_there_is_one() {
+        let refused = |address: &str, kind| {
+            Fault::AddressRefused { host: "a.io:5000".into(), address: address.parse().unwrap(), kind }
+                .to_string()
+        };
+        assert_eq!(
+            refused("10.0.0.1", AddressKind::Private),
+            "a.io:5000 is at 10.0.0.1, a private address, which is connected to only when tagger is started with --private-registry a.io:5000"
+        );
+        assert_eq!(
+            refused("169.254.169.254", AddressKind::LinkLocal),
+            "a.io:5000 is at 169.254.169.254, a link-local address, which no registry may have"
+        );
+    }
+
+    #[test]
+    fn a_registry_that_speaks_plain_http_is_told_with_the_flag() {
+        let fault = Fault::TlsFailed { host: "a.io:5000".into(), problem: TlsProblem::PlainHttp };
+        assert_eq!(
+            fault.to_string(),
+            "no secure connection to a.io:5000: it answers plain HTTP: start tagger with --insecure-registry and this host, or give it a certificate"
+        );
+    }
+
+    #[test]
+    fn text_from_elsewhere_is_one_bounded_line() {
+        assert_eq!(shown("a\nb\u{1b}[0m"), "a\\nb\\u{1b}[0m");
+        assert_eq!(shown("x".repeat(1000)).len(), 200);
+    }
+}

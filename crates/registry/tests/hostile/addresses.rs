@@ -5,7 +5,8 @@ use tagger_registry::{Anonymous, Client, Retry, Settings};
 use super::server::*;
 
 async fn refusal(settings: Settings, image: &str) -> (&'static str, String) {
-    let client = Client::new(Settings { limits: hurried(), ..settings }, Anonymous).unwrap();
+    let client =
+        Client::new(Settings { authorities: stranger(), limits: hurried(), ..settings }, Anonymous).unwrap();
     let error = client.resolve(&image.parse::<Reference>().unwrap(), |_| None).await.unwrap_err();
     assert!(!error.to_string().contains('\n'));
     (error.reason(), error.to_string())
@@ -88,4 +89,30 @@ async fn a_registry_that_answers_plain_http_is_told_with_the_flag() {
     let (reason, text) = refusal(settings, &server.image().to_string()).await;
     assert_eq!(reason, "TlsFailed", "{text}");
     assert!(text.contains("--insecure-registry"), "{text}");
+}
+
+/// Runs this test program again as on a machine without certificate authorities; a process can't take its own away.
+#[test]
+fn a_machine_without_authorities_says_so_where_it_needs_them_and_only_there() {
+    let status = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "addresses::on_a_machine_without_authorities", "--ignored"])
+        .envs([("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_DIR", "/nonexistent")])
+        .output()
+        .unwrap();
+    let output = String::from_utf8_lossy(&status.stdout);
+    assert!(status.status.success() && output.contains("1 passed"), "{output}");
+}
+
+#[tokio::test]
+#[ignore = "run by the test above, in an environment of its own"]
+async fn on_a_machine_without_authorities() {
+    let plain = Server::start(|_| manifest(INDEX)).await;
+    plain.client().resolve(&plain.image(), |_| None).await.unwrap();
+    let (secure, certificate) = Server::start_tls(|_| manifest(INDEX)).await;
+    let believed = trusting(&secure, &certificate);
+    Client::new(believed.clone(), Anonymous).unwrap().resolve(&secure.image(), |_| None).await.unwrap();
+    let client = Client::new(Settings { authorities: Vec::new(), ..believed }, Anonymous).unwrap();
+    let error = client.resolve(&secure.image(), |_| None).await.unwrap_err();
+    assert_eq!(error.reason(), "TlsFailed");
+    assert!(error.to_string().contains("no certificate authorities: mount them"), "{error}");
 }

@@ -113,11 +113,11 @@ fn client_at(address: std::net::SocketAddr, limits: tagger_registry::Limits) -> 
 #[case::in_the_head(b"HTTP/1.1 200 OK\r\n")]
 #[tokio::test]
 async fn a_registry_that_stalls_is_not_waited_for(#[case] beginning: &'static [u8]) {
-    let (client, image) = client_at(raw(beginning, true).await, hurried());
+    let (client, image) = client_at(raw(beginning, true).await, impatient());
     let begun = Instant::now();
     let error = client.resolve(&image, |_| None).await.unwrap_err();
     assert_eq!((error.reason(), error.retry()), ("Timeout", Retry::Soon));
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
@@ -131,7 +131,8 @@ async fn a_registry_that_stalls_in_the_body_is_not_waited_for() {
         }
     });
     let server = server.await;
-    let error = server.client().resolve(&server.image(), |_| None).await.unwrap_err();
+    let client = Client::new(Settings { limits: impatient(), ..server.settings() }, Anonymous).unwrap();
+    let error = client.resolve(&server.image(), |_| None).await.unwrap_err();
     assert_eq!(error.reason(), "Timeout");
 }
 
@@ -152,7 +153,7 @@ async fn a_registry_that_drips_is_cut_off_when_the_whole_takes_too_long() {
     let client = Client::new(settings, Anonymous).unwrap();
     let begun = Instant::now();
     assert_eq!(client.resolve(&server.image(), |_| None).await.unwrap_err().reason(), "Timeout");
-    assert!(begun.elapsed() < Duration::from_millis(1500));
+    assert!(begun.elapsed() < Duration::from_secs(5));
     assert!(DRIPS.load(Ordering::Relaxed) > 3);
 }
 
@@ -169,7 +170,8 @@ async fn a_closed_port_is_unreachable() {
 
 #[tokio::test]
 async fn a_name_that_does_not_resolve_is_unreachable() {
-    let client = Client::new(Settings { limits: hurried(), ..Settings::default() }, Anonymous).unwrap();
+    let settings = Settings { authorities: stranger(), limits: hurried(), ..Settings::default() };
+    let client = Client::new(settings, Anonymous).unwrap();
     let error = client.resolve(&"registry.invalid/a:b".parse().unwrap(), |_| None).await.unwrap_err();
     assert_eq!(error.reason(), "Unreachable");
     assert!(error.to_string().contains("does not resolve"), "{error}");

@@ -127,16 +127,27 @@ impl Server {
     }
 }
 
-/// Limits that let a test be over soon.
+/// Limits that let a test be over soon, and leave a busy machine the time that it needs.
 pub fn hurried() -> Limits {
     Limits {
-        connect: Duration::from_millis(500),
-        first_byte: Duration::from_millis(300),
-        whole: Duration::from_secs(5),
+        connect: Duration::from_secs(3),
+        first_byte: Duration::from_secs(3),
+        whole: Duration::from_secs(10),
         tries: 3,
         backoff: Duration::from_millis(10),
         patience: Duration::from_secs(1),
     }
+}
+
+/// Limits for what never comes.
+pub fn impatient() -> Limits {
+    Limits { first_byte: Duration::from_millis(300), ..hurried() }
+}
+
+/// An authority that signed nothing: with it, a machine needs none of its own.
+pub fn stranger() -> Vec<Authority> {
+    let pair = rcgen::generate_simple_self_signed(["registry.invalid".to_owned()]).unwrap();
+    vec![Authority { registry: None, pem: pair.cert.pem().into() }]
 }
 
 /// Trust in a server's own certificate.

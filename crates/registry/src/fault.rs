@@ -67,7 +67,7 @@ pub enum Fault {
         host: String,
     },
     /// The connection could not be secured.
-    #[error("no secure connection to {host}: {problem}")]
+    #[error("no secure connection to {host}: {problem}{}", remedy(.problem, .host))]
     TlsFailed {
         /// The host and port.
         host: String,
@@ -131,6 +131,19 @@ fn who(credentials: usize) -> String {
 
 fn asked(retry_after: &Option<Duration>) -> String {
     retry_after.map(|wait| format!(", asks to wait {} s", wait.as_secs())).unwrap_or_default()
+}
+
+fn remedy(problem: &TlsProblem, host: &str) -> String {
+    match problem {
+        TlsProblem::PlainHttp => {
+            format!("; start tagger with --insecure-registry {host}, or give it a certificate")
+        }
+        TlsProblem::UnknownAuthority => format!("; start tagger with --registry-ca {host}=FILE"),
+        TlsProblem::NoAuthorities => format!(
+            "; mount them at /etc/ssl/certs, name them in SSL_CERT_FILE, or start tagger with --registry-ca {host}=FILE"
+        ),
+        TlsProblem::Expired | TlsProblem::WrongName | TlsProblem::Other(_) => String::new(),
+    }
 }
 
 fn refusal(kind: AddressKind, host: &str) -> String {
@@ -234,7 +247,7 @@ mod tests {
         let fault = Fault::TlsFailed { host: "a.io:5000".into(), problem: TlsProblem::PlainHttp };
         assert_eq!(
             fault.to_string(),
-            "no secure connection to a.io:5000: it answers plain HTTP: start tagger with --insecure-registry and this host, or give it a certificate"
+            "no secure connection to a.io:5000: it answers plain HTTP; start tagger with --insecure-registry a.io:5000, or give it a certificate"
         );
     }
 

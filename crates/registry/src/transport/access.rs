@@ -90,13 +90,15 @@ impl Transport {
             repository: access.repository.clone(),
             credential: credential.map(Credential::id),
         };
-        // One that was refused a moment ago is tried again only when the others are refused as well.
+        // One that was refused a moment ago is tried again only when everything else is refused as well: a wrong password
+        // must not cost a request at each look-up, nor lock an account.
         let (refused, hopeful): (Vec<_>, Vec<_>) = access
             .credentials
             .iter()
             .partition(|credential| self.refused.contains_key(&key(Some(credential))));
         let mut last = StatusCode::UNAUTHORIZED.as_u16();
-        for credential in hopeful.into_iter().chain(refused).map(Some).chain([None]) {
+        let hopeful = hopeful.into_iter().map(Some).chain([None]);
+        for credential in hopeful.chain(refused.into_iter().map(Some)) {
             let key = key(credential);
             match self.show_unless_paused(call, &key, credential, deadline).await? {
                 Outcome::Answer(answer) => return Ok(answer),

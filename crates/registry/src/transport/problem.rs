@@ -27,14 +27,10 @@ pub enum ConnectProblem {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TlsProblem {
     /// The other side does not speak TLS.
-    #[error(
-        "it answers plain HTTP: start tagger with --insecure-registry and this host, or give it a certificate"
-    )]
+    #[error("it answers plain HTTP")]
     PlainHttp,
     /// Nobody that we believe signed the certificate.
-    #[error(
-        "nobody trusted has signed its certificate: start tagger with --registry-ca for this host and its authority's certificate"
-    )]
+    #[error("nobody trusted has signed its certificate")]
     UnknownAuthority,
     /// The certificate's time is over, or has not come.
     #[error("its certificate is not valid at this time")]
@@ -43,9 +39,7 @@ pub enum TlsProblem {
     #[error("its certificate is for another name")]
     WrongName,
     /// This machine has no certificate authorities at all.
-    #[error(
-        "this machine has no certificate authorities: mount them at /etc/ssl/certs, name them in SSL_CERT_FILE, or start tagger with --registry-ca"
-    )]
+    #[error("this machine has no certificate authorities")]
     NoAuthorities,
     /// Anything else that the TLS library says.
     #[error("{0}")]

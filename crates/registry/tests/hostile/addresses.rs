@@ -114,5 +114,5 @@ async fn on_a_machine_without_authorities() {
     let client = Client::new(Settings { authorities: Vec::new(), ..believed }, Anonymous).unwrap();
     let error = client.resolve(&secure.image(), |_| None).await.unwrap_err();
     assert_eq!(error.reason(), "TlsFailed");
-    assert!(error.to_string().contains("no certificate authorities: mount them"), "{error}");
+    assert!(error.to_string().contains("no certificate authorities; mount them"), "{error}");
 }

@@ -197,6 +197,9 @@ async fn anonymous_access_is_tried_when_every_credential_is_refused() {
     let server = guarded(|shown| shown == "Bearer good", give).await;
     let client = server.client_with(Given(vec![basic("wrong")]));
     client.resolve(&server.image(), known).await.unwrap();
+    let before = server.seen().len();
+    client.resolve(&server.image(), known).await.unwrap();
+    assert_eq!(server.seen().len() - before, 1, "the wrong one is not shown again at once");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use tagger_testkit::assets::Assets;
 use tagger_testkit::control_plane::{ControlPlane, ControlPlaneOptions};
 use tagger_testkit::image::Image;
 use tagger_testkit::kubectl::Kubectl;
-use tagger_testkit::operator::Operator;
+use tagger_testkit::operator::{Operator, installation};
 use tagger_testkit::registry::{Registry, RegistryOptions};
 
 use crate::cargo;
@@ -31,7 +31,8 @@ pub(crate) async fn run(exit: bool) -> Result<()> {
     step("Installing the manifests and running the operator with the rights that they give it");
     let story = Story { kubectl: control_plane.kubectl() };
     let manifests = cargo::root().join("manifests");
-    story.show(&["apply", "-f", &manifests.display().to_string()]).await?;
+    let install = installation(&control_plane, &manifests);
+    story.show(&install.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     let insecure =
         [far.as_str(), near.as_str()].map(|host| ["--insecure-registry".to_owned(), host.to_owned()]);
     let operator = Operator::start(&binary, &control_plane, &insecure.concat()).await?;

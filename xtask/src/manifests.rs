@@ -103,12 +103,12 @@ fn rights() -> Vec<Value> {
         rule("", &["pods"], &["get", "list", "watch", "patch"]),
         rule("events.k8s.io", &["events"], &["create"]),
         rule("admissionregistration.k8s.io", &configurations, &["create"]),
-        rule_for("admissionregistration.k8s.io", &configurations, &[TAGGER], &["get", "update", "patch"]),
+        rule_for("admissionregistration.k8s.io", &configurations, &[TAGGER], &["get", "list", "watch", "update"]),
     ]});
-    let secret = tagger_certificates::SECRET_NAME;
+    let secret = tagger_certificates::secret::NAME;
     let own = json!({ "rules": [
         rule("", &["secrets"], &["create"]),
-        rule_for("", &["secrets"], &[secret], &["get", "update"]),
+        rule_for("", &["secrets"], &[secret], &["get", "list", "watch", "update"]),
     ]});
     let binding = |kind: &str| {
         json!({

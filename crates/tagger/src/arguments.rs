@@ -100,16 +100,31 @@ pub struct Admission {
 #[derive(Debug, Args)]
 pub struct Registries {
     /// A registry that speaks plain HTTP, such as registry.internal:5000; may be repeated
-    #[arg(long = "insecure-registry", env = "TAGGER_INSECURE_REGISTRIES", value_name = "HOST", value_delimiter = ',')]
+    #[arg(
+        long = "insecure-registry",
+        env = "TAGGER_INSECURE_REGISTRIES",
+        value_name = "HOST",
+        value_delimiter = ','
+    )]
     pub insecure: Vec<Registry>,
 
     /// A registry, or a token server of one, at a private or loopback address; * for all; may be repeated. Others are refused
     /// there, so that nobody reaches inside the cluster's network with a Tag
-    #[arg(long = "private-registry", env = "TAGGER_PRIVATE_REGISTRIES", value_name = "HOST", value_delimiter = ',')]
+    #[arg(
+        long = "private-registry",
+        env = "TAGGER_PRIVATE_REGISTRIES",
+        value_name = "HOST",
+        value_delimiter = ','
+    )]
     pub private: Vec<Hosts>,
 
     /// A file of certificate authorities in PEM, for all registries or, as HOST=FILE, for one; may be repeated
-    #[arg(long = "registry-ca", env = "TAGGER_REGISTRY_CAS", value_name = "[HOST=]FILE", value_delimiter = ',')]
+    #[arg(
+        long = "registry-ca",
+        env = "TAGGER_REGISTRY_CAS",
+        value_name = "[HOST=]FILE",
+        value_delimiter = ','
+    )]
     pub authorities: Vec<AuthorityFile>,
 
     /// A registry in which names without a host are looked up, in the order given; may be repeated

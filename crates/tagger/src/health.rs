@@ -28,7 +28,8 @@ fn router(checks: Checks) -> Router {
 
 fn report(checks: &Checks) -> (StatusCode, String) {
     let lines = checks.iter().map(|(name, check)| (name, *check.borrow()));
-    let told: String = lines.clone().map(|(name, ok)| format!("[{}] {name}\n", if ok { '+' } else { '-' })).collect();
+    let told: String =
+        lines.clone().map(|(name, ok)| format!("[{}] {name}\n", if ok { '+' } else { '-' })).collect();
     match lines.clone().all(|(_, ok)| ok) {
         true => (StatusCode::OK, told),
         false => (StatusCode::SERVICE_UNAVAILABLE, told),
@@ -44,7 +45,10 @@ mod tests {
         let (watches, certificate) = (watch::Sender::new(true), watch::Sender::new(false));
         let checks: Checks =
             Arc::new(vec![("watches", watches.subscribe()), ("certificate", certificate.subscribe())]);
-        assert_eq!(report(&checks), (StatusCode::SERVICE_UNAVAILABLE, "[+] watches\n[-] certificate\n".into()));
+        assert_eq!(
+            report(&checks),
+            (StatusCode::SERVICE_UNAVAILABLE, "[+] watches\n[-] certificate\n".into())
+        );
         certificate.send_replace(true);
         assert_eq!(report(&checks).0, StatusCode::OK);
     }

@@ -3,6 +3,7 @@
 pub mod arguments;
 mod health;
 mod logging;
+mod registries;
 mod run;
 mod shutdown;
 

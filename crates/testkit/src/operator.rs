@@ -19,6 +19,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The namespace that the operator lives in, and the name of its account.
 const TAGGER: &str = "tagger";
 
+/// The words that have kubectl install the manifests.
+///
+/// kubectl refuses fields that an old server does not know, such as the rules in CEL, where the server itself drops them: there it
+/// must be told not to look.
+pub fn installation(control_plane: &ControlPlane, manifests: &Path) -> Vec<String> {
+    let lenient = (control_plane.version().minor < 25).then(|| "--validate=false".to_owned());
+    let words = ["apply".to_owned(), "--filename".to_owned(), manifests.display().to_string()];
+    words.into_iter().chain(lenient).collect()
+}
+
 /// A `tagger run` on loopback, with the rights that `manifests/` give it and no others.
 pub struct Operator {
     process: Mutex<Option<Leashed>>,

@@ -1,0 +1,10 @@
+//! End to end: the real operator, a real API server, real registries, the real kubectl.
+//!
+//! One control plane, one registry and one operator serve all tests that leave them alone; each test has a namespace of its
+//! own. Tests that stop, kill or starve a part start their own.
+
+mod appliers;
+mod story;
+mod support;
+mod tags;
+mod workloads;

@@ -1,0 +1,55 @@
+//! A control plane, a registry and an operator, together.
+
+use std::path::Path;
+
+use tagger_testkit::assets::Assets;
+use tagger_testkit::control_plane::{ControlPlane, ControlPlaneOptions};
+use tagger_testkit::operator::{Operator, installation};
+use tagger_testkit::proxy::Proxy;
+use tagger_testkit::registry::{Registry, RegistryOptions};
+use tokio::sync::OnceCell;
+
+/// All the parts of a cluster with Tagger in it.
+pub struct World {
+    pub control_plane: ControlPlane,
+    pub registry: Registry,
+    /// The same registry, seen through a proxy that counts and breaks requests. Tests share it: match by repository.
+    pub proxy: Proxy,
+    pub operator: Operator,
+}
+
+static SHARED: OnceCell<World> = OnceCell::const_new();
+
+impl World {
+    /// The world of all tests that break nothing.
+    pub async fn shared() -> &'static Self {
+        SHARED.get_or_init(|| Self::start(&[])).await
+    }
+
+    /// A world of one's own, with more flags for the operator.
+    pub async fn start(flags: &[&str]) -> Self {
+        let assets = Assets::obtain().await.unwrap();
+        let (control_plane, registry) = Self::without_operator(&assets).await;
+        let proxy = Proxy::start(&registry).await.unwrap();
+        let more = [&["--insecure-registry", proxy.address()], flags].concat();
+        let operator = Self::operator(&control_plane, &registry, &more).await;
+        Self { control_plane, registry, proxy, operator }
+    }
+
+    /// A control plane with the manifests, and a registry.
+    pub async fn without_operator(assets: &Assets) -> (ControlPlane, Registry) {
+        let control_plane = ControlPlane::start(assets, &ControlPlaneOptions::default()).await.unwrap();
+        let registry = Registry::start(assets, &RegistryOptions::default()).await.unwrap();
+        let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests");
+        control_plane.kubectl().run(&installation(&control_plane, &manifests)).await.unwrap();
+        (control_plane, registry)
+    }
+
+    /// An operator that may ask the registry.
+    pub async fn operator(control_plane: &ControlPlane, registry: &Registry, flags: &[&str]) -> Operator {
+        let registry = registry.address();
+        let flags: Vec<String> =
+            ["--insecure-registry", &registry].iter().chain(flags).map(|flag| (*flag).to_owned()).collect();
+        Operator::start(Path::new(env!("CARGO_BIN_EXE_tagger")), control_plane, &flags).await.unwrap()
+    }
+}

@@ -1,0 +1,251 @@
+//! Workloads: attached, left alone, refused, waited for, repaired.
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::support::{Namespace, World, a_moment, eventually, run};
+
+fn pod(image: &str) -> Value {
+    json!({
+        "restartPolicy": "Never",
+        "initContainers": [{ "name": "init", "image": image }],
+        "containers": [{ "name": "app", "image": image }, { "name": "other", "image": "docker.io/library/nginx:1.27" }],
+    })
+}
+
+fn template(image: &str) -> Value {
+    let mut pod = pod(image);
+    pod["restartPolicy"] = json!("Always");
+    json!({ "metadata": { "labels": { "app": "w" } }, "spec": pod })
+}
+
+/// A workload of a kind, annotated, in the version that every server serves.
+fn workload(kind: &str, image: &str, cron_jobs: &str) -> Value {
+    let selector = json!({ "matchLabels": { "app": "w" } });
+    let job = json!({ "template": { "spec": pod(image) } });
+    let (version, spec) = match kind {
+        "Deployment" | "ReplicaSet" => {
+            ("apps/v1", json!({ "selector": selector, "template": template(image) }))
+        }
+        "StatefulSet" => {
+            ("apps/v1", json!({ "selector": selector, "serviceName": "w", "template": template(image) }))
+        }
+        "DaemonSet" => ("apps/v1", json!({ "selector": selector, "template": template(image) })),
+        "CronJob" => (cron_jobs, json!({ "schedule": "0 3 * * *", "jobTemplate": { "spec": job } })),
+        "Job" => ("batch/v1", job),
+        "Pod" => ("v1", pod(image)),
+        other => unreachable!("{other}"),
+    };
+    let metadata = json!({ "name": "w", "annotations": { "image-tag": "true" } });
+    json!({ "apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec })
+}
+
+fn cron_jobs(here: &Namespace<'_>) -> &'static str {
+    if here.world.control_plane.version().minor < 21 { "batch/v1beta1" } else { "batch/v1" }
+}
+
+#[rstest]
+fn every_kind_and_every_container_gets_the_digest(
+    #[values("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob", "Job", "Pod")] kind: &str,
+) {
+    run(async {
+        let here = Namespace::new(World::shared().await, "kinds").await;
+        let first = here.ready_tag("myapp").await;
+        here.apply(&workload(kind, "myapp", cron_jobs(&here))).await.unwrap();
+        let object = here.get(kind, "w").await.unwrap().to_string();
+        assert_eq!(object.matches(&format!(r#""image":"{first}""#)).count(), 2, "{object}");
+        assert!(object.contains(r#""image":"docker.io/library/nginx:1.27""#), "{object}");
+
+        let second = here.push("myapp", "latest", 1).await;
+        here.go_to_generation("myapp", 1).await;
+        match kind {
+            // What they run can't be changed in place: they keep the image they were made with.
+            "Job" | "Pod" => {
+                a_moment().await;
+                assert_eq!(here.image_of(kind, "w").await.unwrap(), first);
+            }
+            _ => here.wait_for_image(kind, "w", &second).await,
+        }
+    });
+}
+
+#[test]
+fn other_people_s_objects_stay_as_they_are() {
+    run(async {
+        let here = Namespace::new(World::shared().await, "others").await;
+        here.ready_tag("myapp").await;
+        let mut plain = here.deployment("plain", "myapp");
+        plain["metadata"]["annotations"] = json!({});
+        here.apply(&plain).await.unwrap();
+        here.apply(&here.deployment("image", "docker.io/library/nginx:1.27")).await.unwrap();
+        here.apply(&here.deployment("no-tag", "nginx")).await.unwrap();
+        let names = ["plain", "image", "no-tag"];
+        let mut before = Vec::new();
+        for name in names {
+            before.push(here.settled(name).await);
+        }
+        here.go_to_generation("myapp", 1).await;
+        a_moment().await;
+        for (name, before) in names.iter().zip(before) {
+            assert_eq!(here.settled(name).await, before, "{name}");
+            let object = here.get("deployment", name).await.unwrap().to_string();
+            assert!(!object.contains("images.io/"), "{object}");
+        }
+    });
+}
+
+#[test]
+fn strict_refuses_what_is_neither_a_tag_nor_has_a_registry() {
+    run(async {
+        let here = Namespace::new(World::shared().await, "strict").await;
+        let first = here.ready_tag("myapp").await;
+        let strict = |name: &str, image: &str| {
+            let mut deployment = here.deployment(name, image);
+            deployment["metadata"]["annotations"]["image-tag"] = json!("strict");
+            deployment
+        };
+        here.apply(&strict("tag", "myapp")).await.unwrap();
+        assert_eq!(here.image_of("deployment", "tag").await.unwrap(), first);
+        here.apply(&strict("host", "quay.io/company/myapp:v1")).await.unwrap();
+        for image in ["nginx", "company/myapp:v1"] {
+            let refused = here.apply(&strict("neither", image)).await.unwrap_err();
+            assert!(refused.contains(image) && refused.contains("app"), "{refused}");
+        }
+    });
+}
+
+#[test]
+fn a_tag_that_has_no_generation_yet_is_waited_for_and_then_stood_in_for() {
+    run(async {
+        let here = Namespace::new(World::shared().await, "pending").await;
+        here.apply(&here.tag("myapp", json!({}))).await.unwrap();
+        here.wait_for_condition("myapp", "Reconciling").await;
+        here.apply(&here.deployment("waits", "myapp")).await.unwrap();
+        let stand_in = format!("tag.invalid/{}/myapp:pending", here.name);
+        assert_eq!(here.image_of("deployment", "waits").await.unwrap(), stand_in);
+        for kind in ["Job", "Pod"] {
+            let refused = here.apply(&workload(kind, "myapp", cron_jobs(&here))).await.unwrap_err();
+            assert!(refused.contains("no generation yet"), "{refused}");
+        }
+        let first = here.push("myapp", "latest", 0).await;
+        here.wait_for_image("deployment", "waits", &first).await;
+        let before = here.settled("waits").await;
+        here.apply(&here.deployment("waits", "myapp")).await.unwrap();
+        assert_eq!(here.settled("waits").await, before);
+    });
+}
+
+#[test]
+fn a_tag_and_its_workloads_may_be_created_at_once() {
+    run(async {
+        let here = Namespace::new(World::shared().await, "at-once").await;
+        let first = here.push("myapp", "latest", 0).await;
+        let tag = here.tag("myapp", json!({ "generation": 0 }));
+        let items = [tag, here.deployment("d", "myapp"), workload("Job", "myapp", cron_jobs(&here))];
+        here.apply(&json!({ "apiVersion": "v1", "kind": "List", "items": items })).await.unwrap();
+        assert_eq!(here.image_of("deployment", "d").await.unwrap(), first);
+        assert_eq!(here.image_of("job", "w").await.unwrap(), first);
+        assert_eq!(here.settled("d").await.replica_sets, 1, "it was right from the start");
+    });
+}
+
+#[test]
+fn a_workload_that_came_before_its_tag_is_attached_when_there_is_one() {
+    run(async {
+        let here = Namespace::new(World::shared().await, "before").await;
+        here.apply(&here.deployment("early", "myapp")).await.unwrap();
+        assert_eq!(here.image_of("deployment", "early").await.unwrap(), "myapp");
+        let first = here.ready_tag("myapp").await;
+        here.wait_for_image("deployment", "early", &first).await;
+    });
+}
+
+#[test]
+fn one_workload_may_follow_several_tags() {
+    run(async {
+        let here = Namespace::new(World::shared().await, "several").await;
+        let (one, two) = (here.ready_tag("one").await, here.ready_tag("two").await);
+        let mut both = here.deployment("both", "one");
+        both["spec"]["template"]["spec"]["containers"]
+            .as_array_mut()
+            .unwrap()
+            .push(json!({ "name": "side", "image": "two" }));
+        here.apply(&both).await.unwrap();
+        let moved = here.push("two", "latest", 1).await;
+        here.go_to_generation("two", 1).await;
+        eventually("the side container moved", || async {
+            let object = here.get("deployment", "both").await?;
+            let containers = &object["spec"]["template"]["spec"]["containers"];
+            assert_eq!(containers[0]["image"], one, "the other one never moves");
+            (containers[1]["image"] == moved).then_some(())
+        })
+        .await;
+        assert_ne!(moved, two);
+    });
+}
+
+#[test]
+fn admission_goes_on_while_the_registry_is_away() {
+    run(async {
+        let world = World::start(&[]).await;
+        let here = Namespace::new(&world, "black").await;
+        let first = here.ready_tag("myapp").await;
+        world.registry.stop().unwrap();
+        here.apply(&here.deployment("d", "myapp")).await.unwrap();
+        assert_eq!(here.image_of("deployment", "d").await.unwrap(), first);
+    });
+}
+
+/// Without the webhook, whatever is written is stored as it is: the operator must put it right by itself.
+#[test]
+fn what_came_in_while_admission_was_away_is_repaired_and_applies_without_conflict() {
+    run(async {
+        let world = World::start(&[]).await;
+        let here = Namespace::new(&world, "away").await;
+        let first = here.ready_tag("myapp").await;
+        let second = here.push("myapp", "latest", 1).await;
+        here.with_input(&["apply", "--server-side", "-f", "-"], &here.deployment("there", "myapp"))
+            .await
+            .unwrap();
+
+        world.operator.stop().unwrap();
+        let webhooks = ["mutatingwebhookconfiguration/tagger", "validatingwebhookconfiguration/tagger"];
+        here.kubectl(&[&["delete"], &webhooks[..]].concat()).await.unwrap();
+        here.with_input(&["apply", "--server-side", "-f", "-"], &here.deployment("raw", "myapp"))
+            .await
+            .unwrap();
+        assert_eq!(here.image_of("deployment", "raw").await.unwrap(), "myapp");
+        here.apply(&workload("Job", "myapp", cron_jobs(&here))).await.unwrap();
+        world.operator.start_again().await.unwrap();
+        here.wait_for_image("deployment", "raw", &first).await;
+        eventually("the Job is told about", || async {
+            here.events_on("Job", "w").await.contains(&"ImageNotWritten".to_owned()).then_some(())
+        })
+        .await;
+
+        // Away again, behind the operator's back: now it must write the images itself, and own none of them after.
+        here.kubectl(&[&["delete"], &webhooks[..]].concat()).await.unwrap();
+        here.go_to_generation("myapp", 1).await;
+        for name in ["there", "raw"] {
+            here.wait_for_image("deployment", name, &second).await;
+            eventually("nothing is owned by the operator", || async {
+                let arguments = ["get", "deployment", name, "--show-managed-fields", "-o", "json"];
+                let object: Value = serde_json::from_str(&here.kubectl(&arguments).await.unwrap()).unwrap();
+                let managers = object["metadata"]["managedFields"].as_array()?;
+                (!managers.iter().any(|entry| entry["manager"] == "tagger")).then_some(())
+            })
+            .await;
+        }
+
+        world.operator.stop().unwrap();
+        world.operator.start_again().await.unwrap();
+        for name in ["there", "raw"] {
+            let before = here.settled(name).await;
+            here.with_input(&["apply", "--server-side", "-f", "-"], &here.deployment(name, "myapp"))
+                .await
+                .unwrap();
+            let after = here.settled(name).await;
+            assert_eq!((after.template, after.generation), (before.template, before.generation), "{name}");
+        }
+    });
+}

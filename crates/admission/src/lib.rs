@@ -22,3 +22,6 @@ pub mod router;
 pub mod server;
 pub mod validate;
 pub mod workload;
+
+#[cfg(test)]
+mod testing;

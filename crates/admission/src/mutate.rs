@@ -173,5 +173,4 @@ fn warnings(workload: &Workload, rewritten: &Rewritten) -> Vec<String> {
 }
 
 #[cfg(test)]
-#[path = "mutate/tests.rs"]
 mod tests;

@@ -165,5 +165,4 @@ impl Webhook {
 }
 
 #[cfg(test)]
-#[path = "router/tests.rs"]
 mod tests;

@@ -19,30 +19,26 @@ use tokio_util::sync::CancellationToken;
 use crate::workloads::Index;
 use reconcile::Context;
 
-/// Watches the Tags until told to stop. `ready` is called when all of them are known.
+/// Watches the Tags until told to stop. `listed` is called when all of them are known.
 pub(crate) async fn run(
     context: Arc<Context>,
     index: Arc<TagIndex>,
     workloads: Vec<Index>,
     concurrency: u16,
-    ready: impl FnOnce() + Send + 'static,
+    listed: impl FnOnce() + Send + 'static,
     stop: CancellationToken,
 ) {
     let (reader, writer) = reflector::store();
-    let known = reader.clone();
-    tokio::spawn(async move {
-        if known.wait_until_ready().await.is_ok() {
-            ready();
-        }
-    });
     let mut noter = Noter { index, workloads, listed: HashSet::new() };
-    let forgetter = context.clone();
+    let (forgetter, mut listed) = (context.clone(), Some(listed));
     let stream = decodable(context.client.clone())
         .inspect(move |event| {
             if let Ok(event) = event {
                 noter.note(event);
-                if let Event::Delete(tag) = event {
-                    forgetter.forget(tag);
+                match event {
+                    Event::Delete(tag) => forgetter.forget(tag),
+                    Event::InitDone => listed.take().into_iter().for_each(|listed| listed()),
+                    _ => {}
                 }
             }
         })

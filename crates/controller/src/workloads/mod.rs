@@ -64,18 +64,14 @@ impl Keeper {
         stop: CancellationToken,
     ) {
         let Self { index, context, writer, reader, mut woken } = self;
-        let known = reader.clone();
-        tokio::spawn(async move {
-            if known.wait_until_ready().await.is_ok() {
-                listed();
-            }
-        });
-        let noting = context.clone();
+        let (noting, mut listed) = (context.clone(), Some(listed));
         let stream = governed(context.client.clone(), context.served)
             .inspect(move |event| {
-                if let Ok(event) = event {
-                    noting.tell_detached(event, &index);
-                    index.note(event);
+                let Ok(event) = event else { return };
+                noting.tell_detached(event, &index);
+                index.note(event);
+                if matches!(event, Event::InitDone) {
+                    listed.take().into_iter().for_each(|listed| listed());
                 }
             })
             .reflect(writer)

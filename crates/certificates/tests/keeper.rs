@@ -1,5 +1,7 @@
 //! On a real API server: one authority for all replicas, and whatever is broken heals with no person.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

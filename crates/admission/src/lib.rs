@@ -3,6 +3,7 @@
 //! * [`review`]: what the API server asks, and how it is answered;
 //! * [`workload`]: the workload that is asked about, read once;
 //! * [`mutate`]: which images it gets, what follows what, and whether it is worth waiting a moment;
+//! * [`standstill`]: how an update that comes to nothing leaves no trace;
 //! * [`validate`]: which Tags are refused;
 //! * [`patch`] and [`answer`]: what is sent back;
 //! * [`intake`]: a body, within limits of size, time and memory;
@@ -20,6 +21,7 @@ pub mod registration;
 pub mod review;
 pub mod router;
 pub mod server;
+pub mod standstill;
 pub mod validate;
 pub mod workload;
 

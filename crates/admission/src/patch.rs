@@ -1,6 +1,7 @@
-//! The changes that an answer makes to an object: a JSON patch (RFC 6902) of single values.
+//! The changes that an answer makes to an object: a JSON patch (RFC 6902).
 
 use serde::Serialize;
+use serde_json::Value;
 use tagger_api::annotations::FOLLOWS;
 
 /// One change of an object.
@@ -20,6 +21,14 @@ pub enum Operation {
         path: String,
         /// The value.
         value: String,
+    },
+    /// Sets the notes of who manages which fields, see [`crate::standstill`].
+    #[serde(rename = "replace")]
+    ReplaceManagers {
+        /// The JSON pointer (RFC 6901) to them.
+        path: &'static str,
+        /// All of them.
+        value: Value,
     },
     /// Takes a value away.
     Remove {

@@ -20,6 +20,7 @@ use crate::answer::Answer;
 use crate::intake::Intake;
 use crate::mutate::{self, Hope};
 use crate::review::{Request, Review};
+use crate::standstill;
 use crate::validate;
 use crate::workload::Workload;
 
@@ -101,7 +102,10 @@ async fn mutate(State(webhook): State<Arc<Webhook>>, request: http::Request<Body
         Err(error) => return (error.status(), error.to_string()).into_response(),
     };
     match Review::read(&body.bytes) {
-        Ok(review) => reply(&review, &webhook.mutated(&review.request).await),
+        Ok(review) => {
+            let answer = webhook.mutated(&review.request).await;
+            reply(&review, &standstill::without_trace(&review.request, answer))
+        }
         Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
     }
 }

@@ -1,6 +1,7 @@
 //! A namespace of a test's own, with the words that tests are told in.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tagger_testkit::image::Image;
@@ -21,7 +22,7 @@ pub struct Deployment {
     pub generation: i64,
     pub template: Value,
     pub replica_sets: usize,
-    /// On servers from 1.21 on; older ones write the time of an apply even where it changes nothing.
+    /// On servers after 1.20: that one notes the time of a server-side apply even where it changes nothing.
     pub resource_version: Option<String>,
 }
 
@@ -155,25 +156,28 @@ impl<'a> Namespace<'a> {
         .await;
     }
 
-    /// What counts of a Deployment, once the controllers have seen it as it is.
+    /// What counts of a Deployment, once the controllers have seen it as it is and write nothing more about it.
     pub async fn settled(&self, name: &str) -> Deployment {
-        let version = self.world.control_plane.version();
+        let version =
+            |object: &Value| object["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
+        let server = self.world.control_plane.version();
         eventually(&format!("deployment {name} settled"), || async {
-            let object = self.get("deployment", name).await?;
-            let generation = object["metadata"]["generation"].as_i64()?;
-            if object["status"]["observedGeneration"].as_i64() != Some(generation) {
+            let before = self.get("deployment", name).await?;
+            let generation = before["metadata"]["generation"].as_i64()?;
+            if before["status"]["observedGeneration"].as_i64() != Some(generation) {
                 return None;
             }
+            tokio::time::sleep(Duration::from_millis(400)).await;
             let text = self
                 .kubectl(&["get", "replicasets", "-l", &format!("app={name}"), "-o", "name"])
                 .await
                 .ok()?;
-            Some(Deployment {
+            let after = self.get("deployment", name).await?;
+            (version(&after) == version(&before)).then(|| Deployment {
                 generation,
-                template: object["spec"]["template"].clone(),
+                template: after["spec"]["template"].clone(),
                 replica_sets: text.lines().count(),
-                resource_version: (version.minor > 20)
-                    .then(|| object["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned()),
+                resource_version: (server.minor > 20).then(|| version(&after)),
             })
         })
         .await

@@ -5,7 +5,7 @@ use tagger_core::reference::{Reference, Registry};
 use tagger_core::rewrite::{Rewritten, Slot};
 
 use crate::answer::Refusal;
-use crate::workload::{Origin, Workload};
+use crate::workload::Workload;
 
 /// Why a workload is refused, if it is.
 pub fn refusal(workload: &Workload, rewritten: &Rewritten) -> Option<Refusal> {
@@ -30,12 +30,7 @@ pub fn refusal(workload: &Workload, rewritten: &Rewritten) -> Option<Refusal> {
 /// Whether a slot's image is refused because the workload is strict. What is stored already never is: an object can
 /// always be edited in other places.
 pub fn is_refused(workload: &Workload, slot: &Slot, rewritten: &Rewritten) -> bool {
-    let by_others = match &workload.origin {
-        Origin::Created => true,
-        Origin::Updated(before) => !before.had(slot),
-        Origin::Touched { .. } => false,
-    };
-    by_others
+    !workload.before().is_some_and(|before| before.had(slot))
         && workload.mode == Mode::Strict
         && !rewritten.follows.contains_key(&slot.name)
         && !slot.image.parse::<Reference>().is_ok_and(|reference| reference.registry().is_some())

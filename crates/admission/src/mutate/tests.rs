@@ -230,9 +230,12 @@ fn a_strict_workload_can_be_edited_around_what_it_has_and_touched_by_us() {
     assert_eq!(edited.judged(&index(&[])).answer, Answer::UNTOUCHED);
     let changed = stored.clone().updated_to(Asked::stored("Deployment", "busybox", None).strict());
     assert!(refused(&changed, &index(&[])).contains("busybox"));
-    let mut touched = changed;
+    let mut touched = edited;
     touched.manager = "tagger";
     assert_eq!(touched.judged(&index(&[])).answer, Answer::UNTOUCHED);
+    let mut in_our_name = changed;
+    in_our_name.manager = "tagger";
+    assert!(refused(&in_our_name, &index(&[])).contains("busybox"));
 }
 
 /// Other webhooks may change the object after us, and then we are asked again, about our own answer.

@@ -3,6 +3,8 @@
 //! One control plane, one registry and one operator serve all tests that leave them alone; each test has a namespace of its
 //! own. Tests that stop, kill or starve a part start their own.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test: what goes wrong ends it")]
+
 mod appliers;
 mod story;
 mod support;

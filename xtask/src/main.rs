@@ -3,6 +3,7 @@
 mod cargo;
 mod demo;
 mod manifests;
+mod reference;
 mod test;
 
 use clap::{Parser, Subcommand};
@@ -30,7 +31,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Write the files that are made from the code: manifests/
+    /// Write the files that are made from the code: manifests/ and docs/reference/
     Generate {
         /// Write nothing; fail where a file is not what the code makes
         #[arg(long)]

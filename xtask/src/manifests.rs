@@ -1,9 +1,11 @@
-//! The files in `manifests/`: made from the code, checked for drift.
+//! The files in `manifests/`, and the pages of the reference with them: made from the code, checked for drift.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
+
+use crate::reference;
 
 /// Tagger's own namespace, and the name of most of what is in it.
 const TAGGER: &str = "tagger";
@@ -18,18 +20,17 @@ struct File {
 /// Writes the files, or with `check` says which of them are not what the code makes.
 pub(crate) fn generate(root: &Path, check: bool) -> Result<()> {
     let mut stale = Vec::new();
-    for file in files()? {
-        let path = root.join("manifests").join(file.name);
-        let text = file.text()?;
+    for (name, text) in all()? {
+        let path = root.join(&name);
         if std::fs::read_to_string(&path).is_ok_and(|there| there == text) {
             continue;
         }
         match check {
-            true => stale.push(format!("manifests/{}", file.name)),
+            true => stale.push(name),
             false => {
                 std::fs::write(&path, text)
                     .with_context(|| format!("{} can't be written", path.display()))?;
-                println!("wrote manifests/{}", file.name);
+                println!("wrote {name}");
             }
         }
     }
@@ -37,6 +38,12 @@ pub(crate) fn generate(root: &Path, check: bool) -> Result<()> {
         true => Ok(()),
         false => bail!("not what the code makes: {}; run `cargo xtask generate`", stale.join(", ")),
     }
+}
+
+/// All that is generated: the path of each file in the checkout, and its text.
+fn all() -> Result<Vec<(String, String)>> {
+    let manifests = files()?.into_iter().map(|file| Ok((format!("manifests/{}", file.name), file.text()?)));
+    manifests.chain(reference::pages()?.into_iter().map(Ok)).collect()
 }
 
 impl File {

@@ -1,0 +1,273 @@
+//! The pages of `docs/reference/` that are made from the code: the fields of a Tag, and the command line.
+
+use std::fmt::{Display, Write};
+
+use anyhow::{Context, Result};
+use clap::{Arg, Command, CommandFactory};
+use serde_json::Value;
+use tagger::arguments::Arguments;
+
+/// What stands at the top of each page, for whoever is about to edit it.
+const MADE: &str = "<!-- Made by `cargo xtask generate`; edit the code, not this file. -->\n";
+
+/// Patterns that are longer than this tell a person nothing in a table.
+const LONGEST_PATTERN: usize = 48;
+
+/// The fields that the schema has and this version does not act on, as [`tagger_api::TagSpec::not_yet`] names them.
+const LATER: [&str; 6] = [
+    "spec.cache: true",
+    "spec.policy",
+    "spec.filterTags",
+    "spec.track.push: true",
+    "spec.track.interval",
+    "spec.track.schedule",
+];
+
+/// The pages: the path of each in the checkout, and its text.
+pub(crate) fn pages() -> Result<Vec<(String, String)>> {
+    let definition = serde_json::to_value(tagger_api::crd::definition())?;
+    Ok(vec![
+        ("docs/reference/tag.md".to_owned(), tag(&definition)?),
+        ("docs/reference/tagger.md".to_owned(), command_line(&Arguments::command())?),
+    ])
+}
+
+/// The page of the Tag resource, from its CustomResourceDefinition.
+fn tag(definition: &Value) -> Result<String> {
+    let version = definition.pointer("/spec/versions/0").context("the definition has no version")?;
+    let schema = version.pointer("/schema/openAPIV3Schema").context("the definition has no schema")?;
+    let (group, name) = (text(definition, "/spec/group"), text(version, "/name"));
+    let mut page = format!("{MADE}\n# Tag, `{group}/{name}`\n\n{}\n\n", described(schema));
+    writeln!(
+        page,
+        "Not done by this version: {}. A Tag that uses one of them is stored, and is Stalled with the reason \
+         `NotImplemented`.",
+        code(LATER)
+    )?;
+    for part in ["spec", "status"] {
+        let part_schema =
+            schema.pointer(&format!("/properties/{part}")).context("the schema lacks a part")?;
+        write!(page, "\n## {part}\n\n{}\n\n", described(part_schema))?;
+        page.push_str("| field | type | allowed | meaning |\n| --- | --- | --- | --- |\n");
+        fields(&mut page, "", part_schema)?;
+    }
+    page.push_str("\n## Rules between fields\n\nServers from Kubernetes 1.25 on enforce them by themselves; the webhook does so on all.\n\n");
+    rules(&mut page, "spec", schema.pointer("/properties/spec").unwrap_or(schema))?;
+    page.push_str("\n## Columns of `kubectl get tags`\n\n| column | meaning |\n| --- | --- |\n");
+    for column in version["additionalPrinterColumns"].as_array().into_iter().flatten() {
+        let wide = if column["priority"].as_i64().unwrap_or_default() > 0 { " (with `-o wide`)" } else { "" };
+        let meaning = match described(column) {
+            none if none.is_empty() => format!("`{}`", text(column, "/jsonPath")),
+            meaning => meaning,
+        };
+        writeln!(page, "| {}{wide} | {meaning} |", text(column, "/name"))?;
+    }
+    Ok(page)
+}
+
+/// A row for each field of an object, those of nested objects after the object itself.
+fn fields(page: &mut String, path: &str, schema: &Value) -> Result<()> {
+    let required = schema["required"].as_array();
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        let is_required = required.is_some_and(|names| names.iter().any(|known| known == name.as_str()));
+        let is_list = field["type"] == "array";
+        let inner = if is_list { &field["items"] } else { field };
+        let of = if is_list { "list of " } else { "" };
+        let kind = format!("{of}{}{}", text(inner, "/type"), if is_required { ", required" } else { "" });
+        let here = format!("{path}{name}{}", if is_list { "[]" } else { "" });
+        writeln!(page, "| `{here}` | {kind} | {} | {} |", allowed(inner).join("; "), described(field))?;
+        fields(page, &format!("{here}."), inner)?;
+    }
+    Ok(())
+}
+
+/// What the values of a field are held to.
+fn allowed(schema: &Value) -> Vec<String> {
+    let number = |key: &str| schema[key].as_f64();
+    let between = |least: Option<f64>, most: Option<f64>, what: &str| match (least, most) {
+        (Some(least), Some(most)) => Some(format!("{least} to {most}{what}")),
+        (Some(least), None) => Some(format!("{least} or more{what}")),
+        (None, Some(most)) => Some(format!("at most {most}{what}")),
+        (None, None) => None,
+    };
+    let one_of = schema["enum"].as_array().map(|values| code(values.iter().filter_map(Value::as_str)));
+    let pattern = schema["pattern"].as_str().map(|pattern| match pattern.len() <= LONGEST_PATTERN {
+        true => code([cell(pattern)]),
+        false => "a pattern".to_owned(),
+    });
+    let format = schema["format"].as_str().filter(|format| *format == "date-time");
+    let rules = schema["x-kubernetes-validations"].as_array().into_iter().flatten();
+    let scalar = schema["type"] != "object";
+    let messages = rules.filter(|_| scalar).filter_map(|rule| rule["message"].as_str()).map(cell);
+    [
+        between(number("minimum"), number("maximum"), ""),
+        between(number("minLength"), number("maxLength"), " characters"),
+        one_of,
+        pattern,
+        format.map(str::to_owned),
+    ]
+    .into_iter()
+    .flatten()
+    .chain(messages)
+    .collect()
+}
+
+/// The rules of an object and of those in it, by the field that a refusal names.
+fn rules(page: &mut String, path: &str, schema: &Value) -> Result<()> {
+    if schema["type"] == "object" {
+        for rule in schema["x-kubernetes-validations"].as_array().into_iter().flatten() {
+            writeln!(page, "* `{path}{}`: {}", text(rule, "/fieldPath"), described_by(rule, "/message"))?;
+        }
+    }
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        rules(page, &format!("{path}.{name}"), field)?;
+    }
+    Ok(())
+}
+
+/// The page of the program, from the definitions of its command line.
+fn command_line(command: &Command) -> Result<String> {
+    let mut page = format!("{MADE}\n# The program `{}`\n\n{}\n", command.get_name(), about(command));
+    for command in command.get_subcommands() {
+        write!(page, "\n## `tagger {}`\n\n{}\n", command.get_name(), about(command))?;
+        let (flags, values): (Vec<&Arg>, Vec<&Arg>) =
+            command.get_arguments().partition(|argument| argument.get_long().is_some());
+        for value in values {
+            write!(page, "\n`<{}>`: {}{}.\n", names(value), help(value), choices(value))?;
+        }
+        if !flags.is_empty() {
+            page.push_str("\nA flag counts before its variable. Where one may be repeated, its variable has several values with commas between them.\n");
+            page.push_str("\n| flag | variable | default | meaning |\n| --- | --- | --- | --- |\n");
+        }
+        for flag in flags {
+            let long = format!("--{} {}", flag.get_long().unwrap_or_default(), names(flag));
+            let variable = code(flag.get_env().map(|name| name.to_string_lossy()));
+            let default = code(flag.get_default_values().iter().map(|value| value.to_string_lossy()));
+            let (flag, meaning) = (code([long.trim_end()]), help(flag) + &choices(flag));
+            writeln!(page, "| {flag} | {variable} | {default} | {meaning} |")?;
+        }
+    }
+    Ok(page)
+}
+
+/// What a command is for: its paragraphs, each with the full stop that a terminal does without.
+fn about(command: &Command) -> String {
+    let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
+    let paragraphs =
+        about.split("\n\n").map(|paragraph| format!("{}.", cell(paragraph).trim_end_matches('.')));
+    paragraphs.collect::<Vec<_>>().join("\n\n")
+}
+
+fn help(argument: &Arg) -> String {
+    cell(&argument.get_long_help().or(argument.get_help()).map(ToString::to_string).unwrap_or_default())
+}
+
+fn names(argument: &Arg) -> String {
+    argument.get_value_names().unwrap_or_default().join(" ")
+}
+
+fn choices(argument: &Arg) -> String {
+    let values = argument.get_possible_values();
+    if values.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", code(values.iter().map(|value| value.get_name())))
+    }
+}
+
+fn described(schema: &Value) -> String {
+    described_by(schema, "/description")
+}
+
+fn described_by(schema: &Value, pointer: &str) -> String {
+    cell(text(schema, pointer))
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Texts as code, with commas between them.
+fn code(texts: impl IntoIterator<Item = impl Display>) -> String {
+    texts.into_iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// A text as a table of Markdown takes it: one line, and nothing that ends a cell or begins a tag.
+fn cell(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|").replace('<', "&lt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn page(name: &str) -> String {
+        let pages = pages().unwrap();
+        pages.into_iter().find(|(path, _)| path.ends_with(name)).unwrap().1
+    }
+
+    #[test]
+    fn a_field_has_its_place_type_range_and_meaning() {
+        let page = page("/tag.md");
+        let row =
+            |field: &str| page.lines().find(|line| line.starts_with(&format!("| `{field}` |"))).unwrap();
+        assert!(
+            row("from")
+                .contains("| string, required | 1 to 1024 characters; a pattern | The image to follow")
+        );
+        assert!(row("history").contains("| integer | 1 to 50 |"));
+        assert!(row("track.interval").contains("must be at least 30s"));
+        assert!(row("policy.numerical.order").contains("`asc`, `desc`"));
+        assert!(row("references[].generation").contains("| integer, required | 0 or more |"));
+        assert!(page.contains("* `spec.track.timeZone`: timeZone needs a schedule"));
+        assert!(page.contains("| Reference (with `-o wide`) |"));
+    }
+
+    #[test]
+    fn what_is_said_to_come_later_is_what_the_code_refuses() {
+        let specs = [
+            json!({ "cache": true }),
+            json!({ "policy": { "alphabetical": {} } }),
+            json!({ "filterTags": { "pattern": "a" } }),
+            json!({ "track": { "push": true } }),
+            json!({ "track": { "interval": "10m" } }),
+            json!({ "track": { "schedule": "0 3 * * *" } }),
+        ];
+        for (field, mut spec) in LATER.into_iter().zip(specs) {
+            spec["from"] = json!("quay.io/company/myapp");
+            let spec: tagger_api::TagSpec = serde_json::from_value(spec).unwrap();
+            assert_eq!(spec.not_yet(), Some(field));
+        }
+    }
+
+    #[test]
+    fn a_flag_has_its_variable_default_and_choices() {
+        let page = page("/tagger.md");
+        let row = |flag: &str| page.lines().find(|line| line.starts_with(&format!("| `--{flag} "))).unwrap();
+        assert!(row("imports").starts_with("| `--imports NUMBER` | `TAGGER_IMPORTS` | `32` |"));
+        assert!(row("log-format").contains(": `text`, `json` |"));
+        assert!(page.contains("## `tagger completions`"));
+    }
+
+    #[test]
+    fn no_text_breaks_out_of_its_cell() {
+        assert_eq!(cell("a |\n  b <c>"), "a \\| b &lt;c>");
+    }
+
+    /// The words are fixed, and people search for them: each is explained by hand.
+    #[test]
+    fn every_reason_is_explained_in_the_reference_of_events() {
+        let root = crate::cargo::root();
+        let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+        let explained = read("docs/reference/events.md");
+        let reasons = read("crates/registry/src/fault.rs");
+        let reasons =
+            reasons.lines().filter_map(|line| line.trim().strip_prefix("Self::")?.split_once("=> \""));
+        let reasons: Vec<&str> = reasons.map(|(_, word)| word.trim_end_matches("\",")).collect();
+        assert!(reasons.len() >= 18, "{reasons:?}");
+        for reason in reasons {
+            assert!(explained.contains(&format!("| `{reason}` |")), "{reason} is not explained");
+        }
+    }
+}

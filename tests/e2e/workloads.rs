@@ -215,6 +215,9 @@ fn what_came_in_while_admission_was_away_is_repaired_and_applies_without_conflic
             .await
             .unwrap();
         assert_eq!(here.image_of("deployment", "raw").await.unwrap(), "myapp");
+        here.apply(&here.tag("unseen", json!({}))).await.unwrap();
+        let unseen = here.get("tag", "unseen").await.unwrap();
+        assert_eq!(unseen["status"]["observedGeneration"], -1, "kstatus takes it as in progress");
         here.apply(&workload("Job", "myapp", cron_jobs(&here))).await.unwrap();
         world.operator.start_again().await.unwrap();
         here.wait_for_image("deployment", "raw", &first).await;
@@ -223,7 +226,12 @@ fn what_came_in_while_admission_was_away_is_repaired_and_applies_without_conflic
         })
         .await;
 
-        // Away again, behind the operator's back: now it must write the images itself, and own none of them after.
+        // Away again, and the operator may not register: now it must write the images itself, and own none of them after.
+        let rights = here.get("clusterrole", "tagger").await.unwrap();
+        let mut fewer = rights.clone();
+        let rules = fewer["rules"].as_array_mut().unwrap();
+        rules.retain(|rule| rule["apiGroups"][0] != "admissionregistration.k8s.io");
+        here.apply(&fewer).await.unwrap();
         here.kubectl(&[&["delete"], &webhooks[..]].concat()).await.unwrap();
         here.go_to_generation("myapp", 1).await;
         for name in ["there", "raw"] {
@@ -237,8 +245,17 @@ fn what_came_in_while_admission_was_away_is_repaired_and_applies_without_conflic
             .await;
         }
 
-        world.operator.stop().unwrap();
-        world.operator.start_again().await.unwrap();
+        let told = here.list("events").await;
+        let by_itself =
+            told.iter().filter(|event| event["message"].to_string().contains("written by the controller"));
+        assert_eq!(by_itself.count(), 2, "the operator wrote both by itself");
+
+        // Its rights are restored, and it registers by itself.
+        here.with_input(&["replace", "-f", "-"], &bare(rights)).await.unwrap();
+        eventually("the webhook is registered", || async {
+            here.get("mutatingwebhookconfiguration", "tagger").await?["webhooks"].as_array().map(drop)
+        })
+        .await;
         for name in ["there", "raw"] {
             let before = here.settled(name).await;
             here.with_input(&["apply", "--server-side", "-f", "-"], &here.deployment(name, "myapp"))
@@ -248,4 +265,12 @@ fn what_came_in_while_admission_was_away_is_repaired_and_applies_without_conflic
             assert_eq!((after.template, after.generation), (before.template, before.generation), "{name}");
         }
     });
+}
+
+/// An object as it can be written again, whatever version it has by now.
+fn bare(mut object: Value) -> Value {
+    if let Some(metadata) = object["metadata"].as_object_mut() {
+        metadata.remove("resourceVersion");
+    }
+    object
 }

@@ -42,11 +42,21 @@ pub(crate) enum Error {
     /// Which generations are in use could not be found out, so none may go.
     #[error("the Pods that use the Tag could not be listed: {0}")]
     Usage(#[source] kube::Error),
+    /// The API server or a registry hangs.
+    #[error("one look took longer than {LONGEST_LOOK:?}")]
+    TooSlow,
 }
+
+/// How long one look may take: a registry's own limit, for each of several registries, and some calls of the API server.
+const LONGEST_LOOK: Duration = Duration::from_secs(120);
 
 /// Looks at a Tag and does its next step. Doing it twice is as doing it once: a status is written only over the version of
 /// the Tag that was looked at.
 pub(crate) async fn reconcile(tag: Arc<Tag>, context: Arc<Context>) -> Result<Action, Error> {
+    tokio::time::timeout(LONGEST_LOOK, look(tag, context)).await.unwrap_or(Err(Error::TooSlow))
+}
+
+async fn look(tag: Arc<Tag>, context: Arc<Context>) -> Result<Action, Error> {
     if tag.metadata.deletion_timestamp.is_some() || context.is_past(&tag) {
         return Ok(Action::await_change());
     }

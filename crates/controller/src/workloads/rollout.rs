@@ -5,6 +5,8 @@
 //! comes back unwritten, admission was away: then the controller writes the images itself, and takes its entry out of
 //! `managedFields`, or the next `kubectl apply --server-side` of somebody else would be a conflict.
 
+use std::time::Duration;
+
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::core::ApiResource;
 use kube::{Api, Client, ResourceExt};
@@ -27,10 +29,16 @@ pub(crate) enum Error {
     /// The ownership of the images could not be given back.
     #[error("the ownership of the images could not be given back: {0}")]
     GiveBack(#[source] kube::Error),
+    /// The API server hangs.
+    #[error("the API server did not answer within {LONGEST:?}")]
+    TooSlow,
     /// The API server's answer is no workload.
     #[error("the API server answered with an object that can't be read: {0}")]
     Answer(#[source] serde_json::Error),
 }
+
+/// How long a roll-out may take: three calls, each with the webhooks of the cluster in it.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// Who completed a roll-out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +53,16 @@ pub(crate) enum By {
 
 /// Rolls a workload out to these references.
 pub(crate) async fn roll_out(
+    client: &Client,
+    served: Served,
+    workload: &Workload,
+    targets: &Targets,
+) -> Result<By, Error> {
+    let written = tokio::time::timeout(LONGEST, touch_and_see(client, served, workload, targets));
+    written.await.unwrap_or(Err(Error::TooSlow))
+}
+
+async fn touch_and_see(
     client: &Client,
     served: Served,
     workload: &Workload,

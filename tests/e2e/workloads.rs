@@ -196,6 +196,47 @@ fn admission_goes_on_while_the_registry_is_away() {
     });
 }
 
+#[test]
+fn a_roll_out_goes_on_where_a_killed_operator_left_it() {
+    run(async {
+        let world = World::start(&[]).await;
+        let here = Namespace::new(&world, "half").await;
+        here.ready_tag("myapp").await;
+        let names: Vec<String> = (0..20).map(|number| format!("d{number}")).collect();
+        let items: Vec<Value> = names.iter().map(|name| here.deployment(name, "myapp")).collect();
+        here.apply(&json!({ "apiVersion": "v1", "kind": "List", "items": items })).await.unwrap();
+        let second = here.push("myapp", "latest", 1).await;
+        let next = ["patch", "tag", "myapp", "--type=merge", "-p", r#"{"spec":{"generation":1}}"#];
+        here.kubectl(&next).await.unwrap();
+        world.operator.kill().unwrap();
+        world.operator.start_again().await.unwrap();
+        for name in &names {
+            here.wait_for_image("deployment", name, &second).await;
+        }
+        a_moment().await;
+        for name in &names {
+            assert_eq!(here.settled(name).await.replica_sets, 2, "{name} rolled out once");
+        }
+    });
+}
+
+#[test]
+fn an_operator_outlives_its_api_server() {
+    run(async {
+        let world = World::start(&[]).await;
+        let here = Namespace::new(&world, "outage").await;
+        let first = here.ready_tag("myapp").await;
+        world.control_plane.stop_api_server().unwrap();
+        a_moment().await;
+        world.control_plane.start_api_server().await.unwrap();
+        here.apply(&here.deployment("d", "myapp")).await.unwrap();
+        here.wait_for_image("deployment", "d", &first).await;
+        let second = here.push("myapp", "latest", 1).await;
+        here.go_to_generation("myapp", 1).await;
+        here.wait_for_image("deployment", "d", &second).await;
+    });
+}
+
 /// Without the webhook, whatever is written is stored as it is: the operator must put it right by itself.
 #[test]
 fn what_came_in_while_admission_was_away_is_repaired_and_applies_without_conflict() {

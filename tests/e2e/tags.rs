@@ -2,6 +2,7 @@
 
 use rstest::rstest;
 use serde_json::{Value, json};
+use tagger_testkit::assets::Assets;
 use tagger_testkit::proxy::{Fault, Match};
 
 use crate::support::{Namespace, World, a_moment, eventually, run};
@@ -60,6 +61,46 @@ fn a_wrong_field_is_refused_by_name_when_it_is_written(#[case] field: &str, #[ca
         let refused = here.with_input(&apply, &here.tag("myapp", spec)).await.unwrap_err();
         assert!(refused.contains(&format!(".{field}")), "{refused}");
         assert_eq!(here.get("tag", "myapp").await, None);
+    });
+}
+
+/// Without the operator, and so without its webhook: what the schema can say, it says. Rules in CEL are kept by servers that
+/// know them.
+#[test]
+fn the_schema_alone_refuses_what_it_can_express() {
+    run(async {
+        let assets = Assets::obtain().await.unwrap();
+        let (control_plane, _registry) = World::without_operator(&assets).await;
+        let knows_cel = control_plane.version().minor >= 25;
+        let kubectl = control_plane.kubectl();
+        let policy = |more: Value| json!({ "from": "quay.io/a", "policy": more });
+        let cases = [
+            ("spec.from", json!({ "from": "https://quay.io/a" }), false),
+            ("spec.from", json!({}), false),
+            ("spec.generation", json!({ "from": "quay.io/a", "generation": -1 }), false),
+            ("spec.history", json!({ "from": "quay.io/a", "history": 51 }), false),
+            ("spec.track.interval", json!({ "from": "quay.io/a", "track": { "interval": "often" } }), false),
+            (
+                "spec.track.schedule",
+                json!({ "from": "quay.io/a", "track": { "schedule": "at dawn" } }),
+                false,
+            ),
+            ("spec.policy.numerical.order", policy(json!({ "numerical": { "order": "up" } })), false),
+            ("spec.policy.sibling.tag", policy(json!({ "sibling": { "tag": ".x" } })), false),
+            ("spec.track.interval", json!({ "from": "quay.io/a", "track": { "interval": "29s" } }), true),
+            ("spec.track", json!({ "from": "quay.io/a", "track": { "timeZone": "UTC" } }), true),
+            ("spec.policy", policy(json!({})), true),
+            ("spec.filterTags", json!({ "from": "quay.io/a", "filterTags": { "pattern": "a" } }), true),
+            ("spec.from", json!({ "from": "quay.io/a:b", "policy": { "numerical": {} } }), true),
+        ];
+        for (field, spec, _) in cases.into_iter().filter(|(_, _, cel)| knows_cel || !cel) {
+            let metadata = json!({ "name": "wrong" });
+            let tag =
+                json!({ "apiVersion": "images.io/v1", "kind": "Tag", "metadata": metadata, "spec": spec });
+            let create = ["create", "--validate=false", "--filename=-"];
+            let refused = kubectl.run_with_input(&create, &tag.to_string()).await.unwrap_err().to_string();
+            assert!(refused.contains(field), "{field}: {refused}");
+        }
     });
 }
 

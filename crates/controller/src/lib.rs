@@ -8,6 +8,7 @@
 
 mod events;
 mod retries;
+mod suspended;
 mod tags;
 mod usage;
 mod workloads;
@@ -26,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use events::Events;
 use retries::Retries;
+use suspended::Suspended;
 use usage::Usage;
 use workloads::{Keeper, Served};
 
@@ -52,6 +54,7 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     let Some(kinds) = served_kinds(&client, &stop).await else { return };
+    let suspended = Arc::new(Suspended::default());
     let (events, writing) = Events::new(client.clone(), &settings.instance);
     let keepers: Vec<Keeper> = kinds
         .into_iter()
@@ -61,6 +64,7 @@ pub async fn run(
                 client,
                 served,
                 tags: index.clone(),
+                suspended: suspended.clone(),
                 events,
                 retries: Retries::default(),
             })
@@ -85,7 +89,8 @@ pub async fn run(
             }
         }
     };
-    let tags = tags::run(context, index, indexes, settings.tag_concurrency, delivered(), stop.clone());
+    let tags =
+        tags::run(context, index, suspended, indexes, settings.tag_concurrency, delivered(), stop.clone());
     let concurrency = settings.workload_concurrency;
     let workloads: Vec<_> =
         keepers.into_iter().map(|keeper| keeper.run(concurrency, delivered(), stop.clone())).collect();

@@ -15,7 +15,7 @@ use crate::transport::{
 pub enum Fault {
     /// No credential, and not anonymous access either, was let in.
     #[error(
-        "the registry refuses access (HTTP {status}) {}; check that the image exists, and give the namespace a kubernetes.io/dockerconfigjson Secret that may pull it",
+        "the registry refuses access (HTTP {status}) {}; check that the image exists, and give tagger a --docker-config with credentials that may pull it",
         who(*.credentials)
     )]
     Unauthorized {
@@ -75,7 +75,7 @@ pub enum Fault {
         problem: TlsProblem,
     },
     /// The host has an address that must not be connected to.
-    #[error("{host} is at {address}, a {kind} address, which {}", refusal(*.kind, .host))]
+    #[error("{} a {kind} address, which {}", whereabouts(.host, *.address), refusal(*.kind, .host))]
     AddressRefused {
         /// The host and port.
         host: String,
@@ -143,6 +143,14 @@ fn remedy(problem: &TlsProblem, host: &str) -> String {
             "; mount them at /etc/ssl/certs, name them in SSL_CERT_FILE, or start tagger with --registry-ca {host}=FILE"
         ),
         TlsProblem::Expired | TlsProblem::WrongName | TlsProblem::Other(_) => String::new(),
+    }
+}
+
+/// A host that is an address by itself is not said to be at it.
+fn whereabouts(host: &str, address: IpAddr) -> String {
+    match host.contains(&address.to_string()) {
+        true => format!("{host} is"),
+        false => format!("{host} is at {address},"),
     }
 }
 
@@ -240,6 +248,13 @@ mod tests {
             refused("169.254.169.254", AddressKind::LinkLocal),
             "a.io:5000 is at 169.254.169.254, a link-local address, which no registry may have"
         );
+    }
+
+    #[test]
+    fn an_address_is_not_said_to_be_at_itself() {
+        let (host, address) = ("10.0.0.1:5000".to_owned(), "10.0.0.1".parse().unwrap());
+        let fault = Fault::AddressRefused { host, address, kind: AddressKind::Private };
+        assert!(fault.to_string().starts_with("10.0.0.1:5000 is a private address, which"), "{fault}");
     }
 
     #[test]

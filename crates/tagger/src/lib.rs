@@ -7,6 +7,7 @@ mod registries;
 mod run;
 mod shutdown;
 
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -25,8 +26,13 @@ pub fn main() -> ExitCode {
             }
         },
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "tagger", &mut std::io::stdout());
-            ExitCode::SUCCESS
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "tagger", &mut script);
+            match std::io::stdout().write_all(&script) {
+                // Whoever reads only the beginning has what they wanted.
+                Err(error) if error.kind() != ErrorKind::BrokenPipe => ExitCode::FAILURE,
+                _ => ExitCode::SUCCESS,
+            }
         }
     }
 }

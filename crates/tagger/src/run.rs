@@ -38,6 +38,12 @@ pub(crate) fn run(flags: Run) -> Result<()> {
 }
 
 async fn serve(flags: Run) -> Result<()> {
+    let is_inside = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+    anyhow::ensure!(
+        is_inside || flags.admission.admission_url.is_some(),
+        "--admission-url is needed outside of a cluster: the address at which the API server reaches this process, such as \
+         https://127.0.0.1:9443; behind the Service, nobody would answer it"
+    );
     let registry = registries::client(&flags.registries)?;
     let admission = listen(flags.admission.admission_address, "--admission-address")?;
     let health = listen(flags.health_address, "--health-address")?;

@@ -16,6 +16,7 @@ use tagger_api::Tag;
 use tagger_api::index::TagIndex;
 use tokio_util::sync::CancellationToken;
 
+use crate::suspended::Suspended;
 use crate::workloads::Index;
 use reconcile::Context;
 
@@ -23,13 +24,14 @@ use reconcile::Context;
 pub(crate) async fn run(
     context: Arc<Context>,
     index: Arc<TagIndex>,
+    suspended: Arc<Suspended>,
     workloads: Vec<Index>,
     concurrency: u16,
     listed: impl FnOnce() + Send + 'static,
     stop: CancellationToken,
 ) {
     let (reader, writer) = reflector::store();
-    let mut noter = Noter { index, workloads, listed: HashSet::new() };
+    let mut noter = Noter { index, suspended, workloads, listed: HashSet::new() };
     let (forgetter, mut listed) = (context.clone(), Some(listed));
     let stream = decodable(context.client.clone())
         .inspect(move |event| {
@@ -100,6 +102,7 @@ fn decoded(event: Event<DeserializeGuard<Tag>>) -> Option<Event<Tag>> {
 /// Notes what the watch tells in the index, and lets the workloads of a Tag know when its reference moved.
 struct Noter {
     index: Arc<TagIndex>,
+    suspended: Arc<Suspended>,
     workloads: Vec<Index>,
     listed: HashSet<(String, String)>,
 }
@@ -108,7 +111,11 @@ impl Noter {
     fn note(&mut self, event: &Event<Tag>) {
         match event {
             Event::Apply(tag) => self.set(tag),
-            Event::Delete(tag) => self.index.remove(&tag.namespace().unwrap_or_default(), &tag.name_any()),
+            Event::Delete(tag) => {
+                let (namespace, name) = (tag.namespace().unwrap_or_default(), tag.name_any());
+                self.index.remove(&namespace, &name);
+                self.suspended.set(&namespace, &name, false);
+            }
             Event::Init => self.listed.clear(),
             Event::InitApply(tag) => {
                 self.listed.insert((tag.namespace().unwrap_or_default(), tag.name_any()));
@@ -126,7 +133,9 @@ impl Noter {
         let (namespace, name) = (tag.namespace().unwrap_or_default(), tag.name_any());
         let current = tag.status.as_ref().and_then(|status| status.current());
         let reference = current.map(|current| current.image_reference.as_str());
-        if self.index.set(&namespace, &name, reference) {
+        let moved = self.index.set(&namespace, &name, reference);
+        let held = self.suspended.set(&namespace, &name, tag.spec.is_suspended());
+        if moved || held {
             self.workloads.iter().for_each(|workloads| workloads.wake(&namespace, &name));
         }
     }

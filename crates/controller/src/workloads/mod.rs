@@ -25,6 +25,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::events::{Events, Tone};
 use crate::retries::{Retries, until};
+use crate::suspended::Suspended;
 pub(crate) use index::Index;
 pub(crate) use object::{Served, Workload};
 use rollout::By;
@@ -34,6 +35,7 @@ pub(crate) struct Context {
     pub(crate) client: Client,
     pub(crate) served: Served,
     pub(crate) tags: Arc<TagIndex>,
+    pub(crate) suspended: Arc<Suspended>,
     pub(crate) events: Events,
     pub(crate) retries: Retries,
 }
@@ -120,7 +122,7 @@ fn is_governed(kind: Kind, workload: &Workload) -> bool {
 }
 
 async fn reconcile(workload: Arc<Workload>, context: Arc<Context>) -> Result<Action, rollout::Error> {
-    let targets = plan::targets(context.served.kind, &workload, &context.tags);
+    let targets = plan::targets(context.served.kind, &workload, &context.tags, &context.suspended);
     if targets.is_empty() || workload.metadata.deletion_timestamp.is_some() {
         context.retries.forget(uid(&workload));
         return Ok(Action::await_change());

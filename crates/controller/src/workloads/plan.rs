@@ -6,17 +6,20 @@ use tagger_api::workload::Kind;
 use tagger_core::rewrite::{Change, Known, placeholder, rewrite};
 
 use super::object::Workload;
+use crate::suspended::Suspended;
 
 /// The references that a workload is to be rolled out to: of each Tag that it should run and does not. Empty where it is as it
 /// should be.
 ///
-/// A Job or a bare Pod that has an image keeps it; one that bears a Tag's name was stored while admission was away.
-pub(crate) fn targets(kind: Kind, workload: &Workload, index: &TagIndex) -> Targets {
+/// A Job or a bare Pod that has an image keeps it, and so does what follows a suspended Tag. What bears a Tag's name was
+/// stored while admission was away, and a placeholder runs nothing: these are always put right.
+pub(crate) fn targets(kind: Kind, workload: &Workload, index: &TagIndex, suspended: &Suspended) -> Targets {
     let namespace = workload.metadata.namespace.as_deref().unwrap_or_default();
     let mut follows = workload.follows();
-    if !kind.rolls_out() {
-        follows.clear();
-    }
+    follows.retain(|_, follow| {
+        let waits = follow.image == placeholder(namespace, &follow.tag);
+        kind.rolls_out() && (waits || !suspended.contains(namespace, &follow.tag))
+    });
     index.read(namespace, |tags| {
         let known = |tag: &str| tags.known(tag);
         let rewritten = rewrite(namespace, &workload.slots, &follows, Change::Stored, known);
@@ -73,8 +76,28 @@ mod tests {
     ) {
         let index = TagIndex::default();
         index.set("dev", "myapp", current);
-        let targets = targets(kind, &workload(image, written), &index);
+        let targets = targets(kind, &workload(image, written), &index, &Suspended::default());
         let expected = needed.then(|| ("myapp".to_owned(), NEW.to_owned()));
         assert_eq!(targets, expected.into_iter().collect());
+    }
+
+    #[rstest]
+    #[case::one_that_runs_stays(OLD, Some(OLD), false)]
+    #[case::one_that_waits_gets_its_image(
+        "tag.invalid/dev/myapp:pending",
+        Some("tag.invalid/dev/myapp:pending"),
+        true
+    )]
+    #[case::one_that_names_the_tag_is_repaired("myapp", None, true)]
+    fn nothing_that_runs_is_rolled_out_while_its_tag_is_suspended(
+        #[case] image: &str,
+        #[case] written: Option<&str>,
+        #[case] needed: bool,
+    ) {
+        let (index, suspended) = (TagIndex::default(), Suspended::default());
+        index.set("dev", "myapp", Some(NEW));
+        suspended.set("dev", "myapp", true);
+        let targets = targets(Kind::Deployment, &workload(image, written), &index, &suspended);
+        assert_eq!(!targets.is_empty(), needed);
     }
 }

@@ -290,6 +290,96 @@ fn one_tag_that_cannot_be_decoded_hides_no_other() {
 }
 
 #[test]
+fn a_registry_that_never_answers_is_in_nobody_else_s_way() {
+    run(async {
+        let world = World::start(&["--imports", "2"]).await;
+        let here = Namespace::new(&world, "silent").await;
+        here.ready_tag("well").await;
+        here.go_to_generation("well", 1).await;
+        world.proxy.fault(Match::any(), Fault::never());
+        let from = format!("{}/{}/never:latest", world.proxy.address(), here.name);
+        let silent: Vec<Value> =
+            (0..40).map(|number| here.tag(&format!("never-{number}"), json!({ "from": from }))).collect();
+        here.apply(&json!({ "apiVersion": "v1", "kind": "List", "items": silent })).await.unwrap();
+        a_moment().await;
+        here.go_to_generation("well", 0).await;
+        here.go_to_generation("well", 2).await;
+        let attempts =
+            here.list("tags").await.into_iter().filter(|tag| tag["status"]["lastImportAttempt"].is_object());
+        assert_eq!(attempts.count(), 1, "nobody has given up yet, and nobody was waited for");
+        let (reason, _) = here.wait_for_condition("never-7", "Reconciling").await;
+        assert!(["Timeout", "Unreachable"].contains(&reason.as_str()), "{reason}");
+        here.kubectl(&["delete", "namespace", &here.name, "--timeout=60s"]).await.unwrap();
+    });
+}
+
+#[test]
+fn nothing_is_written_where_nothing_changes_not_even_by_a_new_operator() {
+    run(async {
+        let world = World::start(&[]).await;
+        let here = Namespace::new(&world, "still").await;
+        here.ready_tag("odd").await;
+        here.ready_tag("myapp").await;
+        here.apply(&here.deployment("d", "myapp")).await.unwrap();
+        here.settled("d").await;
+        let odd = json!([{ "op": "replace", "path": "/status/references/0/digest", "value": "sha256:odd" }])
+            .to_string();
+        here.kubectl(&["patch", "tag", "odd", "--subresource=status", "--type=json", "-p", &odd])
+            .await
+            .unwrap();
+        let versions = async || {
+            let mut versions = Vec::new();
+            for (kind, name) in [("tag", "odd"), ("tag", "myapp"), ("deployment", "d")] {
+                versions.push(here.get(kind, name).await.unwrap()["metadata"]["resourceVersion"].clone());
+            }
+            versions
+        };
+        let before = versions().await;
+        a_moment().await;
+        assert_eq!(versions().await, before);
+        world.operator.stop().unwrap();
+        world.operator.start_again().await.unwrap();
+        a_moment().await;
+        assert_eq!(versions().await, before);
+        here.go_to_generation("myapp", 1).await;
+    });
+}
+
+#[test]
+fn tags_go_on_when_their_definition_was_away() {
+    run(async {
+        let world = World::start(&[]).await;
+        let here = Namespace::new(&world, "definition").await;
+        here.ready_tag("before").await;
+        let definition = here.get("crd", "tags.images.io").await.unwrap();
+        here.kubectl(&["delete", "crd", "tags.images.io"]).await.unwrap();
+        a_moment().await;
+        let metadata = json!({ "name": "tags.images.io" });
+        let spec = definition["spec"].clone();
+        let again = json!({ "apiVersion": definition["apiVersion"], "kind": definition["kind"], "metadata": metadata, "spec": spec });
+        here.apply(&again).await.unwrap();
+        here.kubectl(&["wait", "--for=condition=Established", "crd/tags.images.io"]).await.unwrap();
+        here.ready_tag("after").await;
+    });
+}
+
+#[test]
+fn a_name_without_a_registry_is_looked_up_where_the_flags_say() {
+    run(async {
+        let world = World::start(&[]).await;
+        world.operator.stop().unwrap();
+        let registry = world.registry.address();
+        let flags = ["--unqualified-registry", registry.as_str()];
+        let _operator = World::operator(&world.control_plane, &world.registry, &flags).await;
+        let here = Namespace::new(&world, "unqualified").await;
+        let reference = here.push("myapp", "v1", 0).await;
+        here.apply(&here.tag("myapp", json!({ "from": format!("{}/myapp:v1", here.name) }))).await.unwrap();
+        here.wait_for_generation("myapp", 0).await;
+        assert_eq!(here.get("tag", "myapp").await.unwrap()["status"]["imageReference"], reference);
+    });
+}
+
+#[test]
 fn an_operator_that_is_killed_again_and_again_loses_nothing_and_repeats_nothing() {
     run(async {
         let world = World::start(&[]).await;

@@ -95,6 +95,38 @@ fn other_people_s_objects_stay_as_they_are() {
 }
 
 #[test]
+fn a_dry_run_answers_as_it_would_be_and_leaves_nothing() {
+    run(async {
+        let here = Namespace::new(World::shared().await, "dry-run").await;
+        let first = here.ready_tag("myapp").await;
+        let dry = ["apply", "--dry-run=server", "-o", "json", "-f", "-"];
+        let answer = here.with_input(&dry, &here.deployment("d", "myapp")).await.unwrap();
+        assert!(answer.contains(&first), "{answer}");
+        assert_eq!(here.get("deployment", "d").await, None);
+        assert!(here.events_on("Deployment", "d").await.is_empty());
+    });
+}
+
+#[test]
+fn the_cluster_s_own_namespace_is_left_alone() {
+    run(async {
+        let world = World::start(&[]).await;
+        let here = Namespace::new(&world, "system").await;
+        let first = here.push("myapp", "latest", 0).await;
+        let system = world.control_plane.kubectl();
+        for object in [here.tag("myapp", json!({})), here.deployment("d", "myapp")] {
+            let apply = ["--namespace=kube-system", "apply", "--filename=-"];
+            system.run_with_input(&apply, &object.to_string()).await.unwrap();
+        }
+        system.run(&["--namespace=kube-system", "wait", "--for=condition=Ready", "tag/myapp"]).await.unwrap();
+        a_moment().await;
+        let stored =
+            system.run(&["--namespace=kube-system", "get", "deployment", "d", "-o", "yaml"]).await.unwrap();
+        assert!(stored.contains("image: myapp") && !stored.contains(&first), "{stored}");
+    });
+}
+
+#[test]
 fn strict_refuses_what_is_neither_a_tag_nor_has_a_registry() {
     run(async {
         let here = Namespace::new(World::shared().await, "strict").await;

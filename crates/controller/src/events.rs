@@ -17,6 +17,8 @@ use tokio::sync::mpsc;
 const WAITING: usize = 1024;
 /// How many Events are written at once.
 const WRITERS: usize = 4;
+/// How much of an object's name an Event's own name begins with: with the rest of it, that may have 253 characters.
+const LONGEST_NAME: usize = 200;
 /// The longest note that the API takes, in bytes.
 const LONGEST_NOTE: usize = 1024;
 
@@ -55,7 +57,9 @@ impl Events {
         note.truncate(note.floor_char_boundary(LONGEST_NOTE));
         let now = Timestamp::now();
         let count = self.count.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{}.{:x}.{count:x}", on.name.as_deref().unwrap_or("tagger"), now.as_microsecond());
+        let name = on.name.as_deref().unwrap_or("tagger");
+        let name = name[..name.floor_char_boundary(LONGEST_NAME)].trim_end_matches(['-', '.']);
+        let name = format!("{name}.{:x}.{count:x}", now.as_microsecond());
         let event = Event {
             metadata: ObjectMeta {
                 name: Some(name),

@@ -7,10 +7,12 @@
 //! * the workloads' loops, one a kind, roll out what the Tags' loop published, and repair what came in while admission was away.
 
 mod events;
+mod registries;
 mod retries;
 mod suspended;
 mod tags;
 mod usage;
+mod watching;
 mod workloads;
 
 use std::collections::HashMap;
@@ -26,6 +28,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use events::Events;
+use registries::Registries;
 use retries::Retries;
 use suspended::Suspended;
 use usage::Usage;
@@ -36,10 +39,12 @@ use workloads::{Keeper, Served};
 pub struct Settings {
     /// The name of this process in Events, such as the Pod's.
     pub instance: String,
-    /// How many Tags are looked at, and so imported, at once.
-    pub tag_concurrency: u16,
+    /// Tagger's own namespace. Nothing in it, nor in `kube-system`, is touched, as with admission.
+    pub namespace: String,
+    /// How many Tags are imported at once from one registry.
+    pub imports: usize,
     /// How many workloads of a kind are rolled out at once.
-    pub workload_concurrency: u16,
+    pub roll_outs: u16,
 }
 
 /// Runs the controller until it is told to stop, and then until what is under way is done.
@@ -63,6 +68,7 @@ pub async fn run(
             Keeper::new(workloads::Context {
                 client,
                 served,
+                own_namespace: settings.namespace.clone(),
                 tags: index.clone(),
                 suspended: suspended.clone(),
                 events,
@@ -76,6 +82,7 @@ pub async fn run(
         registry,
         events,
         retries: Retries::default(),
+        registries: Registries::new(settings.imports),
         usage: Usage { client, workloads: indexes.clone() },
         written_over: Mutex::new(HashMap::new()),
     });
@@ -89,9 +96,8 @@ pub async fn run(
             }
         }
     };
-    let tags =
-        tags::run(context, index, suspended, indexes, settings.tag_concurrency, delivered(), stop.clone());
-    let concurrency = settings.workload_concurrency;
+    let tags = tags::run(context, index, suspended, indexes, delivered(), stop.clone());
+    let concurrency = settings.roll_outs;
     let workloads: Vec<_> =
         keepers.into_iter().map(|keeper| keeper.run(concurrency, delivered(), stop.clone())).collect();
     let writing = tokio::spawn(writing);

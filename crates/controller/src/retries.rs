@@ -28,9 +28,12 @@ struct Failures {
 
 impl Retries {
     /// When the next try of this version of an object is due, if its last one failed.
-    pub(crate) fn due(&self, uid: &str, version: Option<i64>) -> Option<Timestamp> {
+    ///
+    /// A moment further away than any pause was noted by a clock that has been set back since: then it is due now.
+    pub(crate) fn due(&self, uid: &str, version: Option<i64>, now: Timestamp) -> Option<Timestamp> {
         let failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        failures.get(uid).filter(|known| known.version == version).map(|known| known.due)
+        let known = failures.get(uid).filter(|known| known.version == version)?;
+        Some(if until(known.due, now) > LONGEST * 2 { now } else { known.due })
     }
 
     /// Notes a failure, and says when the next try is due: after the pause that was asked for, or else after one that doubles
@@ -45,7 +48,7 @@ impl Retries {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = failures.get(uid).filter(|known| known.version == version);
         let count = before.map_or(0, |known| known.count + 1);
-        let pause = asked.map_or_else(|| spread(pause(count), uid), |asked| asked.clamp(FIRST, LONGEST));
+        let pause = spread(asked.map_or_else(|| pause(count), |asked| asked.clamp(FIRST, LONGEST)), uid);
         let due = SignedDuration::try_from(pause)
             .ok()
             .and_then(|pause| now.checked_add(pause).ok())
@@ -65,7 +68,7 @@ fn pause(count: u32) -> Duration {
 }
 
 /// Up to a quarter more, by the uid: what failed together is not tried together.
-fn spread(pause: Duration, uid: &str) -> Duration {
+pub(crate) fn spread(pause: Duration, uid: &str) -> Duration {
     let mut hasher = DefaultHasher::new();
     uid.hash(&mut hasher);
     let share = u32::try_from(hasher.finish() % 256).unwrap_or_default();
@@ -98,18 +101,26 @@ mod tests {
     #[test]
     fn a_pause_that_was_asked_for_is_kept_within_reason() {
         let retries = Retries::default();
-        assert_eq!(seconds(&retries, Some(Duration::from_secs(30))), 30);
-        assert_eq!(seconds(&retries, Some(Duration::ZERO)), 1);
-        assert_eq!(seconds(&retries, Some(Duration::MAX)), 600);
+        assert!((30..=38).contains(&seconds(&retries, Some(Duration::from_secs(30)))));
+        assert!((1..=2).contains(&seconds(&retries, Some(Duration::ZERO))));
+        assert!((600..=750).contains(&seconds(&retries, Some(Duration::MAX))));
     }
 
     #[test]
     fn a_corrected_specification_is_tried_at_once() {
         let retries = Retries::default();
         let due = retries.failed("uid", Some(1), None, Timestamp::UNIX_EPOCH);
-        assert_eq!(retries.due("uid", Some(1)), Some(due));
-        assert_eq!(retries.due("uid", Some(2)), None);
+        assert_eq!(retries.due("uid", Some(1), Timestamp::UNIX_EPOCH), Some(due));
+        assert_eq!(retries.due("uid", Some(2), Timestamp::UNIX_EPOCH), None);
         retries.forget("uid");
-        assert_eq!(retries.due("uid", Some(1)), None);
+        assert_eq!(retries.due("uid", Some(1), Timestamp::UNIX_EPOCH), None);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_nobody_wait_for_a_day() {
+        let retries = Retries::default();
+        let tomorrow = Timestamp::from_second(86_400).unwrap();
+        retries.failed("uid", Some(1), None, tomorrow);
+        assert_eq!(retries.due("uid", Some(1), Timestamp::UNIX_EPOCH), Some(Timestamp::UNIX_EPOCH));
     }
 }

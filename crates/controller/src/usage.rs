@@ -1,10 +1,11 @@
-//! Which images a namespace still runs, so that no generation goes that one of them came from.
+//! Which digests a namespace still runs, so that no generation goes that one of them came from.
 
 use std::collections::HashSet;
 
 use kube::api::ListParams;
 use kube::{Api, Client};
 use tagger_api::workload::Kind;
+use tagger_core::reference::Digest;
 
 use crate::workloads::{Index, Served, Workload};
 
@@ -14,7 +15,7 @@ const PODS: Served = Served { kind: Kind::Pod, version: "v1" };
 /// How many Pods are read at once: the list of a large namespace is never in memory as a whole.
 const PAGE: u32 = 500;
 
-/// Tells which images a namespace runs. It is asked only when a generation would have to go.
+/// Tells which digests a namespace runs. It is asked only when a generation would have to go.
 #[derive(Clone)]
 pub(crate) struct Usage {
     pub(crate) client: Client,
@@ -22,19 +23,25 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
-    /// The images of the namespace's annotated workloads, and of all of its Pods, whoever made them.
-    pub(crate) async fn of(&self, namespace: &str) -> Result<HashSet<String>, kube::Error> {
-        let mut images: HashSet<String> =
-            self.workloads.iter().flat_map(|workloads| workloads.images_of(namespace)).collect();
+    /// The digests in the images of the namespace's annotated workloads, and of all of its Pods, whoever made them and however
+    /// they spell the rest of the name.
+    pub(crate) async fn of(&self, namespace: &str) -> Result<HashSet<Digest>, kube::Error> {
+        let images = self.workloads.iter().flat_map(|workloads| workloads.images_of(namespace));
+        let mut digests: HashSet<Digest> = images.filter_map(|image| digest_of(&image)).collect();
         let pods: Api<Workload> = Api::namespaced_with(self.client.clone(), namespace, &PODS);
         let mut page = ListParams::default().limit(PAGE);
         loop {
             let list = pods.list(&page).await?;
-            images.extend(list.items.into_iter().flat_map(|pod| pod.slots).map(|slot| slot.image));
+            let slots = list.items.into_iter().flat_map(|pod| pod.slots);
+            digests.extend(slots.filter_map(|slot| digest_of(&slot.image)));
             match list.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => page = page.continue_token(&token),
-                None => return Ok(images),
+                None => return Ok(digests),
             }
         }
     }
+}
+
+fn digest_of(image: &str) -> Option<Digest> {
+    image.rsplit_once('@')?.1.parse().ok()
 }

@@ -70,8 +70,9 @@ async fn serve(flags: Run) -> Result<()> {
     let webhook = server::serve(admission, keeper.tls(), router, limits, stop.clone().cancelled_owned());
     let settings = tagger_controller::Settings {
         instance: flags.instance,
-        tag_concurrency: flags.imports,
-        workload_concurrency: flags.roll_outs,
+        namespace: flags.namespace.clone(),
+        imports: flags.imports.into(),
+        roll_outs: flags.roll_outs,
     };
     let controller = tagger_controller::run(client, registry, settings, index, listed, stop.clone());
     let leave = async {

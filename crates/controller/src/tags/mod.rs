@@ -12,13 +12,18 @@ use kube::runtime::controller::{Config, Controller};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, reflector};
 use kube::{Api, Client, ResourceExt};
-use tagger_api::Tag;
 use tagger_api::index::TagIndex;
+use tagger_api::{Tag, TagSpec};
 use tokio_util::sync::CancellationToken;
 
 use crate::suspended::Suspended;
+use crate::watching::kept;
 use crate::workloads::Index;
 use reconcile::Context;
+
+/// How many Tags are looked at, at once. Most looks ask nobody, and those that wait for a place at their registry must not be in the
+/// way of a step back.
+const LOOKS: u16 = 1024;
 
 /// Watches the Tags until told to stop. `listed` is called when all of them are known.
 pub(crate) async fn run(
@@ -26,28 +31,26 @@ pub(crate) async fn run(
     index: Arc<TagIndex>,
     suspended: Arc<Suspended>,
     workloads: Vec<Index>,
-    concurrency: u16,
     listed: impl FnOnce() + Send + 'static,
     stop: CancellationToken,
 ) {
     let (reader, writer) = reflector::store();
     let mut noter = Noter { index, suspended, workloads, listed: HashSet::new() };
     let (forgetter, mut listed) = (context.clone(), Some(listed));
-    let stream = decodable(context.client.clone())
-        .inspect(move |event| {
-            if let Ok(event) = event {
-                noter.note(event);
-                match event {
-                    Event::Delete(tag) => forgetter.forget(tag),
-                    Event::InitDone => listed.take().into_iter().for_each(|listed| listed()),
-                    _ => {}
-                }
+    let events = decodable(context.client.clone()).inspect(move |event| {
+        if let Ok(event) = event {
+            noter.note(event);
+            match event {
+                Event::Delete(tag) => forgetter.forget(tag),
+                Event::InitDone => listed.take().into_iter().for_each(|listed| listed()),
+                _ => {}
             }
-        })
-        .reflect(writer)
-        .applied_objects();
-    Controller::for_stream(stream, reader)
-        .with_config(Config::default().concurrency(concurrency))
+        }
+    });
+    let (changed, relisted) = kept(events, writer);
+    Controller::for_stream(changed, reader)
+        .reconcile_all_on(relisted)
+        .with_config(Config::default().concurrency(LOOKS))
         .graceful_shutdown_on(stop.cancelled_owned())
         .run(reconcile::reconcile, reconcile::after_error, context)
         .for_each(|_| async {})
@@ -71,7 +74,22 @@ fn decodable(client: Client) -> impl Stream<Item = Result<Event<Tag>, watcher::E
 }
 
 fn decoded(event: Event<DeserializeGuard<Tag>>) -> Option<Event<Tag>> {
-    let tag = |guarded: DeserializeGuard<Tag>| match guarded.0 {
+    match event {
+        Event::Apply(guarded) => readable(guarded).map(Event::Apply),
+        // One that is gone is gone, whether or not it could be read.
+        Event::Delete(guarded) => Some(Event::Delete(guarded.0.unwrap_or_else(|invalid| Tag {
+            metadata: invalid.metadata,
+            spec: TagSpec::default(),
+            status: None,
+        }))),
+        Event::InitApply(guarded) => readable(guarded).map(Event::InitApply),
+        Event::Init => Some(Event::Init),
+        Event::InitDone => Some(Event::InitDone),
+    }
+}
+
+fn readable(guarded: DeserializeGuard<Tag>) -> Option<Tag> {
+    match guarded.0 {
         Ok(mut tag) => {
             // Nothing here reads them, and they are the greater part of many objects.
             tag.metadata.managed_fields = None;
@@ -89,13 +107,6 @@ fn decoded(event: Event<DeserializeGuard<Tag>>) -> Option<Event<Tag>> {
             );
             None
         }
-    };
-    match event {
-        Event::Apply(guarded) => tag(guarded).map(Event::Apply),
-        Event::Delete(guarded) => tag(guarded).map(Event::Delete),
-        Event::InitApply(guarded) => tag(guarded).map(Event::InitApply),
-        Event::Init => Some(Event::Init),
-        Event::InitDone => Some(Event::InitDone),
     }
 }
 

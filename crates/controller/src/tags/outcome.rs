@@ -1,9 +1,12 @@
 //! The status of a Tag after each step. Pure: what is written, and nothing of how.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use tagger_api::conditions::State;
 use tagger_api::tag::{ImportAttempt, Tag, TagStatus};
 use tagger_core::generation::{Generation, History};
+use tagger_core::reference::{Digest, Reference};
 
 /// The status of a Tag with this state, and all else as it was.
 pub(crate) fn settled(tag: &Tag, state: &State, now: Timestamp) -> TagStatus {
@@ -41,6 +44,18 @@ pub(crate) fn failed(tag: &Tag, reason: &'static str, message: String, now: Time
     let attempt = ImportAttempt { when: whole_seconds(now), succeed: false, reason: message.clone() };
     let status = settled(tag, &State::Reconciling { reason, message }, now);
     TagStatus { last_import_attempt: Some(attempt), ..status }
+}
+
+/// The digests that were imported from this very repository, with their media types: they need not be asked for again. What was
+/// imported from elsewhere says nothing of what is here.
+pub(crate) fn known_here(tag: &Tag, from: &Reference) -> HashMap<Digest, String> {
+    let history = tag.status.iter().flat_map(|status| status.references.iter());
+    let here = history.filter(|known| {
+        let place = known.from.parse::<Reference>();
+        place
+            .is_ok_and(|place| (place.registry(), place.repository()) == (from.registry(), from.repository()))
+    });
+    here.filter_map(|known| Some((known.digest()?, known.media_type.clone()?))).collect()
 }
 
 /// The state of a Tag that is as it is wanted.
@@ -128,6 +143,17 @@ mod tests {
         let first = settled(&before, &ready(&before), Timestamp::UNIX_EPOCH);
         let again = Tag { status: Some(first.clone()), ..before };
         assert_eq!(settled(&again, &ready(&again), Timestamp::MAX), first);
+    }
+
+    #[test]
+    fn a_digest_is_known_only_where_it_was_imported_from() {
+        let mut known = generation(0);
+        known.media_type = Some("a/b".into());
+        let tag = tag(vec![generation(1), known], Some(0));
+        let known_at = |from: &str| known_here(&tag, &from.parse().unwrap()).len();
+        assert_eq!(known_at("quay.io/a/b:other"), 1, "one that has no media type is looked at again");
+        assert_eq!(known_at("quay.io/a/c"), 0);
+        assert_eq!(known_at("docker.io/a/b"), 0);
     }
 
     #[test]

@@ -15,11 +15,12 @@ use tagger_api::{Tag, TagStatus};
 use tagger_core::decide::{Situation, Step, decide, refusal};
 use tagger_core::generation::{Generation, History, Trigger};
 use tagger_core::reference::Reference;
-use tagger_registry::Retry;
+use tagger_registry::{Fault, Retry};
 
 use super::outcome;
 use crate::events::{Events, Tone};
-use crate::retries::{Retries, until};
+use crate::registries::Registries;
+use crate::retries::{Retries, spread, until};
 use crate::usage::Usage;
 
 /// What bringing a Tag to where it is wanted takes.
@@ -28,6 +29,7 @@ pub(crate) struct Context {
     pub(crate) registry: tagger_registry::Client,
     pub(crate) events: Events,
     pub(crate) retries: Retries,
+    pub(crate) registries: Registries,
     pub(crate) usage: Usage,
     /// By uid, the version of a Tag that a status was written over. A look at that version is a look at the past.
     pub(crate) written_over: Mutex<HashMap<String, String>>,
@@ -42,21 +44,17 @@ pub(crate) enum Error {
     /// Which generations are in use could not be found out, so none may go.
     #[error("the Pods that use the Tag could not be listed: {0}")]
     Usage(#[source] kube::Error),
-    /// The API server or a registry hangs.
-    #[error("one look took longer than {LONGEST_LOOK:?}")]
+    /// The API server hangs.
+    #[error("the API server did not answer within {LONGEST:?}")]
     TooSlow,
 }
 
-/// How long one look may take: a registry's own limit, for each of several registries, and some calls of the API server.
-const LONGEST_LOOK: Duration = Duration::from_secs(120);
+/// How long the API server may take. Registries have limits of their own.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// Looks at a Tag and does its next step. Doing it twice is as doing it once: a status is written only over the version of
 /// the Tag that was looked at.
 pub(crate) async fn reconcile(tag: Arc<Tag>, context: Arc<Context>) -> Result<Action, Error> {
-    tokio::time::timeout(LONGEST_LOOK, look(tag, context)).await.unwrap_or(Err(Error::TooSlow))
-}
-
-async fn look(tag: Arc<Tag>, context: Arc<Context>) -> Result<Action, Error> {
     if tag.metadata.deletion_timestamp.is_some() || context.is_past(&tag) {
         return Ok(Action::await_change());
     }
@@ -73,7 +71,7 @@ async fn look(tag: Arc<Tag>, context: Arc<Context>) -> Result<Action, Error> {
         suspended: tag.spec.is_suspended(),
         current: status.and_then(|status| status.generation),
         history: status.map_or(&none, |status| &status.references),
-        retry_at: context.retries.due(uid(&tag), tag.metadata.generation),
+        retry_at: context.retries.due(uid(&tag), tag.metadata.generation, now),
         now,
     };
     match decide(&situation) {
@@ -161,11 +159,21 @@ impl Context {
         number: i64,
         now: Timestamp,
     ) -> Result<Action, Error> {
-        let history = tag.status.as_ref().map(|status| &status.references);
-        let known = |digest: &tagger_core::reference::Digest| {
-            history?.iter().find(|known| known.digest().as_ref() == Some(digest))?.media_type.clone()
-        };
-        match self.registry.resolve(from, known).await {
+        let places = self.registries.places(from).acquire_owned().await;
+        if let Some(held) = self.registries.held_until(from, now) {
+            return self.hold(tag, from, held, now).await;
+        }
+        let known = outcome::known_here(tag, from);
+        // Boxed, since most looks never come this far, and there may be very many of them.
+        let resolved = Box::pin(self.registry.resolve(from, |digest| known.get(digest).cloned())).await;
+        drop(places);
+        match &resolved {
+            Err(error) if matches!(error.fault(), Fault::Unreachable { .. } | Fault::Timeout { .. }) => {
+                self.registries.is_silent(from, Timestamp::now());
+            }
+            _ => self.registries.answers(from),
+        }
+        match resolved {
             Ok(resolved) => {
                 let pinned = resolved.reference.pinned(&resolved.digest).to_string();
                 let new = Generation {
@@ -185,16 +193,35 @@ impl Context {
         }
     }
 
+    /// Leaves a registry alone that did not answer other Tags. A Tag that was told nothing yet is told why.
+    async fn hold(
+        &self,
+        tag: &Tag,
+        from: &Reference,
+        until_when: Timestamp,
+        now: Timestamp,
+    ) -> Result<Action, Error> {
+        let observed = tag.status.as_ref().and_then(|status| status.observed_generation);
+        if let (true, Some(registry)) = (observed != tag.metadata.generation, from.registry()) {
+            let message = format!("{registry} does not answer other Tags; it is asked again soon");
+            let waits = State::Reconciling { reason: "Unreachable", message };
+            self.write(tag, outcome::settled(tag, &waits, now)).await?;
+        }
+        Ok(Action::requeue(spread(until(until_when, now), uid(tag))))
+    }
+
     async fn publish(&self, tag: &Tag, new: Generation, now: Timestamp) -> Result<Action, Error> {
         let namespace = tag.namespace().unwrap_or_default();
         let full =
             tag.status.as_ref().is_some_and(|status| status.references.is_full(tag.spec.history_length()));
-        let images = match full {
-            true => self.usage.of(&namespace).await.map_err(Error::Usage)?,
+        let digests = match full {
+            true => timely(self.usage.of(&namespace)).await?.map_err(Error::Usage)?,
             false => Default::default(),
         };
         let note = format!("imported generation {}: {}", new.generation, new.image_reference);
-        let status = outcome::imported(tag, new, now, |old| images.contains(&old.image_reference));
+        let status = outcome::imported(tag, new, now, |old| {
+            old.digest().is_some_and(|digest| digests.contains(&digest))
+        });
         if self.write(tag, status).await? {
             tracing::info!(namespace, name = tag.name_any(), "{note}");
             self.events.tell(tag.object_ref(&()), Tone::Normal, "Imported", "Import", note);
@@ -233,7 +260,7 @@ impl Context {
         let api: Api<Tag> = Api::namespaced(self.client.clone(), &tag.namespace().unwrap_or_default());
         let new = Tag { status: Some(status), metadata: tag.metadata.clone(), spec: tag.spec.clone() };
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        match api.replace_status(&tag.name_any(), &params, &new).await {
+        match timely(api.replace_status(&tag.name_any(), &params, &new)).await? {
             Ok(_) => {
                 let version = tag.metadata.resource_version.clone().unwrap_or_default();
                 let mut written = self.written_over.lock().unwrap_or_else(PoisonError::into_inner);
@@ -250,6 +277,10 @@ impl Context {
         self.retries.forget(uid(tag));
         self.written_over.lock().unwrap_or_else(PoisonError::into_inner).remove(uid(tag));
     }
+}
+
+async fn timely<T>(call: impl Future<Output = T>) -> Result<T, Error> {
+    tokio::time::timeout(LONGEST, call).await.map_err(|_| Error::TooSlow)
 }
 
 fn uid(tag: &Tag) -> &str {

@@ -5,6 +5,7 @@ mod object;
 mod plan;
 mod rollout;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,14 +27,19 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use crate::events::{Events, Tone};
 use crate::retries::{Retries, until};
 use crate::suspended::Suspended;
+use crate::watching::kept;
 pub(crate) use index::Index;
 pub(crate) use object::{Served, Workload};
 use rollout::By;
+
+/// A namespace that nobody but the cluster itself should have a say in.
+const KUBE_SYSTEM: &str = "kube-system";
 
 /// What keeping the workloads of one kind takes.
 pub(crate) struct Context {
     pub(crate) client: Client,
     pub(crate) served: Served,
+    pub(crate) own_namespace: String,
     pub(crate) tags: Arc<TagIndex>,
     pub(crate) suspended: Arc<Suspended>,
     pub(crate) events: Events,
@@ -67,20 +73,24 @@ impl Keeper {
     ) {
         let Self { index, context, writer, reader, mut woken } = self;
         let (noting, mut listed) = (context.clone(), Some(listed));
-        let stream = governed(context.client.clone(), context.served)
-            .inspect(move |event| {
+        let events = governed(context.client.clone(), context.served, context.own_namespace.clone()).inspect(
+            move |event| {
                 let Ok(event) = event else { return };
                 noting.tell_detached(event, &index);
                 index.note(event);
+                if let Event::Delete(gone) = event {
+                    noting.retries.forget(uid(gone));
+                }
                 if matches!(event, Event::InitDone) {
                     listed.take().into_iter().for_each(|listed| listed());
                 }
-            })
-            .reflect(writer)
-            .applied_objects();
+            },
+        );
+        let (changed, relisted) = kept(events, writer);
         let woken = futures::stream::poll_fn(move |task| woken.poll_recv(task));
         let stopped: WaitForCancellationFutureOwned = stop.cancelled_owned();
-        Controller::for_stream_with(stream, reader, context.served)
+        Controller::for_stream_with(changed, reader, context.served)
+            .reconcile_all_on(relisted)
             .reconcile_on(woken)
             .with_config(Config::default().concurrency(concurrency))
             .graceful_shutdown_on(stopped)
@@ -94,6 +104,7 @@ impl Keeper {
 fn governed(
     client: Client,
     served: Served,
+    own_namespace: String,
 ) -> impl Stream<Item = Result<Event<Workload>, watcher::Error>> + Send {
     let api: Api<Workload> = Api::all_with(client, &served);
     kube::runtime::watcher(api, watcher::Config::default())
@@ -103,33 +114,47 @@ fn governed(
                 tracing::warn!(kind = served.kind.names().1, %error, "the watch of workloads broke and begins anew");
             }
         })
-        .filter_map(move |event| ready(narrowed(served.kind, event)))
+        .filter_map(move |event| ready(narrowed(served.kind, &own_namespace, event)))
 }
 
 fn narrowed(
     kind: Kind,
+    own_namespace: &str,
     event: Result<Event<Workload>, watcher::Error>,
 ) -> Option<Result<Event<Workload>, watcher::Error>> {
     match event {
-        Ok(Event::Apply(workload)) if !is_governed(kind, &workload) => Some(Ok(Event::Delete(workload))),
-        Ok(Event::InitApply(workload)) if !is_governed(kind, &workload) => None,
+        Ok(Event::Apply(workload)) if !is_governed(kind, own_namespace, &workload) => {
+            Some(Ok(Event::Delete(workload)))
+        }
+        Ok(Event::InitApply(workload)) if !is_governed(kind, own_namespace, &workload) => None,
         other => Some(other),
     }
 }
 
-fn is_governed(kind: Kind, workload: &Workload) -> bool {
-    workload.is_annotated() && !(kind.is_made_by_controllers() && workload.is_controlled)
+/// Whether Tagger has a say in a workload: the same that admission goes by.
+fn is_governed(kind: Kind, own_namespace: &str, workload: &Workload) -> bool {
+    let namespace = workload.metadata.namespace.as_deref().unwrap_or_default();
+    workload.is_annotated()
+        && ![own_namespace, KUBE_SYSTEM].contains(&namespace)
+        && !(kind.is_made_by_controllers() && workload.is_controlled)
 }
 
 async fn reconcile(workload: Arc<Workload>, context: Arc<Context>) -> Result<Action, rollout::Error> {
     let targets = plan::targets(context.served.kind, &workload, &context.tags, &context.suspended);
-    if targets.is_empty() || workload.metadata.deletion_timestamp.is_some() {
-        context.retries.forget(uid(&workload));
+    if workload.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
     let now = Timestamp::now();
-    if let Some(due) = context.retries.due(uid(&workload), None).filter(|due| *due > now) {
+    let version = version(&targets);
+    if let Some(due) = context.retries.due(uid(&workload), version, now).filter(|due| *due > now) {
         return Ok(Action::requeue(until(due, now)));
+    }
+    if targets.is_empty() {
+        if workload.is_ours_in_part {
+            rollout::give_back(&context.client, context.served, &workload).await?;
+        }
+        context.retries.forget(uid(&workload));
+        return Ok(Action::await_change());
     }
     if context.served.kind == Kind::Job {
         context.tell_that_a_job_cannot_change(&workload, &targets);
@@ -143,11 +168,19 @@ async fn reconcile(workload: Arc<Workload>, context: Arc<Context>) -> Result<Act
 
 fn after_error(workload: Arc<Workload>, error: &rollout::Error, context: Arc<Context>) -> Action {
     let now = Timestamp::now();
-    let due = context.retries.failed(uid(&workload), None, None, now);
+    let targets = plan::targets(context.served.kind, &workload, &context.tags, &context.suspended);
+    let due = context.retries.failed(uid(&workload), version(&targets), None, now);
     let (kind, name) = (context.served.kind.names().1, workload.name_any());
     tracing::warn!(kind, namespace = workload.namespace(), name, %error, "roll-out: trying again");
     context.tell(&workload, Tone::Warning, "RollOutFailed", error.to_string());
     Action::requeue(until(due, now).max(Duration::from_millis(100)))
+}
+
+/// What is being tried, as a number: other references are tried at once, whatever became of these.
+fn version(targets: &Targets) -> Option<i64> {
+    let mut hasher = DefaultHasher::new();
+    targets.hash(&mut hasher);
+    Some(hasher.finish().cast_signed())
 }
 
 impl Context {

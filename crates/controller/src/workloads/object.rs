@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 use kube::Resource;
 use kube::core::DynamicResourceScope;
 use serde::{Deserialize, Deserializer};
-use tagger_api::annotations::{self, FOLLOWS, IMAGE_TAG, Mode};
+use tagger_api::annotations::{self, FIELD_MANAGER, FOLLOWS, IMAGE_TAG, Mode};
 use tagger_api::workload::{Kind, PodSpec};
 use tagger_core::rewrite::{Follows, Slot};
 
@@ -17,6 +17,8 @@ pub(crate) struct Workload {
     pub(crate) metadata: ObjectMeta,
     /// Whether another controller made it.
     pub(crate) is_controlled: bool,
+    /// Whether the server notes us as the manager of a part of its specification.
+    pub(crate) is_ours_in_part: bool,
     /// Its images.
     pub(crate) slots: Vec<Slot>,
 }
@@ -47,11 +49,20 @@ impl Workload {
     }
 }
 
+/// Whether an entry of `managedFields` says that we manage a part of the specification.
+pub(super) fn is_our_spec(entry: &ManagedFieldsEntry) -> bool {
+    let fields = entry.fields_v1.as_ref();
+    entry.manager.as_deref() == Some(FIELD_MANAGER)
+        && fields.is_some_and(|fields| fields.0.get("f:spec").is_some())
+}
+
 impl<'de> Deserialize<'de> for Workload {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let Raw { metadata, spec } = Raw::deserialize(from)?;
         let owners = metadata.owner_references.as_deref().unwrap_or_default();
         let is_controlled = owners.iter().any(|owner| owner.controller == Some(true));
+        let managers = metadata.managed_fields.as_deref().unwrap_or_default();
+        let is_ours_in_part = managers.iter().any(is_our_spec);
         let slots = spec.into_pod_spec().places("").into_iter().map(|place| place.slot).collect();
         let read_later = |annotations: BTreeMap<String, String>| -> BTreeMap<String, String> {
             annotations
@@ -68,7 +79,7 @@ impl<'de> Deserialize<'de> for Workload {
             annotations: metadata.annotations.map(read_later).filter(|kept| !kept.is_empty()),
             ..ObjectMeta::default()
         };
-        Ok(Self { metadata, is_controlled, slots })
+        Ok(Self { metadata, is_controlled, is_ours_in_part, slots })
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! The controller writes one annotation of its own, which holds the references; admission, asked about that update, rewrites
 //! the images in the same request. So the `image` fields stay owned by whoever applied them. Where the touched object
-//! comes back unwritten, admission was away: then the controller writes the images itself, and takes its entry out of
-//! `managedFields`, or the next `kubectl apply --server-side` of somebody else would be a conflict.
+//! comes back unwritten, admission was away: then the controller writes the images itself, and, when it sees that the server notes it as
+//! the manager of them, takes that note out, or the next `kubectl apply --server-side` of somebody else would be a conflict.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use tagger_api::annotations::{FIELD_MANAGER, FOLLOWS, ROLLOUT, Targets};
 use tagger_api::workload::{Kind, Place};
 use tagger_core::rewrite::{Change, Follows, Known, Slot, rewrite};
 
-use super::object::{Served, Workload};
+use super::object::{Served, Workload, is_our_spec};
 
 /// Why a workload could not be rolled out.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,9 @@ pub(crate) enum Error {
 
 /// How long a roll-out may take: three calls, each with the webhooks of the cluster in it.
 const LONGEST: Duration = Duration::from_secs(60);
+
+/// The field manager of what gives fields back.
+const GIVES_BACK: &str = "tagger-gives-back";
 
 /// Who completed a roll-out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,11 +71,7 @@ async fn touch_and_see(
     workload: &Workload,
     targets: &Targets,
 ) -> Result<By, Error> {
-    let api: Api<DynamicObject> = Api::namespaced_with(
-        client.clone(),
-        &workload.namespace().unwrap_or_default(),
-        &ApiResource::erase::<Workload>(&served),
-    );
+    let api = objects(client, served, workload);
     let name = workload.name_any();
     let touched = match api.patch(&name, &params(), &Patch::Merge(touch(workload, targets))).await {
         Ok(touched) => touched,
@@ -84,15 +83,11 @@ async fn touch_and_see(
     };
     let object = serde_json::to_value(&touched).map_err(Error::Answer)?;
     let Some(patch) = unwritten(served.kind, &object, targets) else { return Ok(By::Admission) };
-    let written = match api.patch(&name, &params(), &Patch::Json::<()>(patch)).await {
-        Ok(written) => written,
-        Err(kube::Error::Api(refused)) if refused.is_not_found() || refused.is_conflict() => {
-            return Ok(By::Nobody);
-        }
-        Err(error) => return Err(Error::Write(error)),
-    };
-    give_back(&api, &written).await?;
-    Ok(By::Controller)
+    match api.patch(&name, &params(), &Patch::Json::<()>(patch)).await {
+        Ok(_) => Ok(By::Controller),
+        Err(kube::Error::Api(refused)) if refused.is_not_found() || refused.is_conflict() => Ok(By::Nobody),
+        Err(error) => Err(Error::Write(error)),
+    }
 }
 
 fn params() -> PatchParams {
@@ -126,32 +121,46 @@ fn unwritten(kind: Kind, object: &Value, targets: &Targets) -> Option<json_patch
     };
     let version = object.pointer("/metadata/resourceVersion").cloned().unwrap_or_default();
     let record = json!(rewritten.follows).to_string();
-    let first = json!({ "op": "test", "path": "/metadata/resourceVersion", "value": version });
+    let first = json!({ "op": "replace", "path": "/metadata/resourceVersion", "value": version });
     let last = json!({ "op": "add", "path": "/metadata/annotations/images.io~1follows", "value": record });
     let operations: Vec<Value> =
         std::iter::once(first).chain(places.iter().filter_map(image)).chain(std::iter::once(last)).collect();
     serde_json::from_value(Value::Array(operations)).ok()
 }
 
-/// Takes the entries of our writes out of `managedFields`: the fields then belong to nobody, and the next apply takes them
-/// without a conflict.
-async fn give_back(api: &Api<DynamicObject>, written: &DynamicObject) -> Result<(), Error> {
-    let entries = written.managed_fields();
-    let others: Vec<_> =
-        entries.iter().filter(|entry| entry.manager.as_deref() != Some(FIELD_MANAGER)).collect();
+/// Takes the entries of our writes to the specification out of `managedFields`: the fields then belong to nobody, and the next apply
+/// takes them without a conflict. Where somebody writes at the same time, the watch tells of it, and it is tried again then.
+pub(crate) async fn give_back(client: &Client, served: Served, workload: &Workload) -> Result<(), Error> {
+    tokio::time::timeout(LONGEST, forget_us(client, served, workload)).await.unwrap_or(Err(Error::TooSlow))
+}
+
+async fn forget_us(client: &Client, served: Served, workload: &Workload) -> Result<(), Error> {
+    let api = objects(client, served, workload);
+    let Some(stored) = api.get_opt(&workload.name_any()).await.map_err(Error::GiveBack)? else {
+        return Ok(());
+    };
+    let entries = stored.managed_fields();
+    let others: Vec<_> = entries.iter().filter(|entry| !is_our_spec(entry)).collect();
     if others.len() == entries.len() {
         return Ok(());
     }
-    let patch = serde_json::from_value(json!([
-        { "op": "test", "path": "/metadata/resourceVersion", "value": written.resource_version() },
+    let patch = json!([
+        { "op": "replace", "path": "/metadata/resourceVersion", "value": stored.resource_version() },
         { "op": "replace", "path": "/metadata/managedFields", "value": others },
-    ]));
-    let patch: json_patch::Patch = patch.map_err(Error::Answer)?;
-    match api.patch(&written.name_any(), &params(), &Patch::Json::<()>(patch)).await {
+    ]);
+    let patch: json_patch::Patch = serde_json::from_value(patch).map_err(Error::Answer)?;
+    // By another name: admission takes what comes by our own for a touch, and this brings no references.
+    let params = PatchParams { field_manager: Some(GIVES_BACK.to_owned()), ..PatchParams::default() };
+    match api.patch(&workload.name_any(), &params, &Patch::Json::<()>(patch)).await {
         Ok(_) => Ok(()),
-        Err(kube::Error::Api(refused)) if refused.is_not_found() => Ok(()),
+        Err(kube::Error::Api(refused)) if refused.is_not_found() || refused.is_conflict() => Ok(()),
         Err(error) => Err(Error::GiveBack(error)),
     }
+}
+
+fn objects(client: &Client, served: Served, workload: &Workload) -> Api<DynamicObject> {
+    let namespace = workload.namespace().unwrap_or_default();
+    Api::namespaced_with(client.clone(), &namespace, &ApiResource::erase::<Workload>(&served))
 }
 
 #[cfg(test)]
@@ -186,7 +195,7 @@ mod tests {
         let patch = unwritten(Kind::Deployment, &left, &targets()).unwrap();
         assert_eq!(
             json!(patch)[0],
-            json!({ "op": "test", "path": "/metadata/resourceVersion", "value": "7" })
+            json!({ "op": "replace", "path": "/metadata/resourceVersion", "value": "7" })
         );
         json_patch::patch(&mut left, &patch).unwrap();
         assert_eq!(left.pointer("/spec/template/spec/containers/0/image"), Some(&json!("new@sha256:1")));

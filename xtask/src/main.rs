@@ -1,5 +1,6 @@
 //! The project's own tasks: `cargo xtask <task>`.
 
+mod bench;
 mod cargo;
 mod demo;
 mod manifests;
@@ -37,6 +38,11 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Measure the real thing: time, memory, and what registry and API server need by themselves
+    Bench {
+        #[command(subcommand)]
+        what: bench::Bench,
+    },
     /// Obtain the binaries that tests and the demo run on: control plane and registry
     Assets,
 }
@@ -47,6 +53,7 @@ async fn main() -> anyhow::Result<()> {
         Task::Demo { exit } => demo::run(exit).await,
         Task::Test { arguments } => test::run(&arguments).await,
         Task::Generate { check } => manifests::generate(&cargo::root(), check),
+        Task::Bench { what } => bench::run(what).await,
         Task::Assets => {
             println!("{}", Assets::obtain().await?);
             Ok(())

@@ -13,7 +13,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use tagger_api::index::TagIndex;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::answer::Answer;
@@ -22,7 +22,7 @@ use crate::mutate::{self, Hope};
 use crate::review::{Request, Review};
 use crate::standstill;
 use crate::validate;
-use crate::workload::Workload;
+use crate::workload::{Origin, Workload};
 
 /// Where workloads are sent to.
 pub const MUTATE: &str = "/mutate";
@@ -104,7 +104,9 @@ async fn mutate(State(webhook): State<Arc<Webhook>>, request: http::Request<Body
     match Review::read(&body.bytes) {
         Ok(review) => {
             let answer = webhook.mutated(&review.request).await;
-            reply(&review, &standstill::without_trace(&review.request, answer))
+            answer.map_or_else(blind, |answer| {
+                reply(&review, &standstill::without_trace(&review.request, answer))
+            })
         }
         Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
     }
@@ -136,13 +138,35 @@ fn busy() -> Response {
         .into_response()
 }
 
+/// Right after a start, nothing is known of the Tags: to leave a workload as it is would be a wrong answer. The API server then
+/// does what the registration says of failures.
+fn blind() -> Response {
+    let again = [(RETRY_AFTER, HeaderValue::from_static("1"))];
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        again,
+        "the Tags of the cluster are not known yet; send it again in a moment",
+    )
+        .into_response()
+}
+
 impl Webhook {
-    /// The answer for a workload: the one there is now, unless a better one comes up in the time that it is worth.
-    async fn mutated(&self, request: &Request<'_>) -> Answer {
+    /// The answer for a workload, or nothing while the Tags are not known.
+    async fn mutated(&self, request: &Request<'_>) -> Option<Answer> {
         let Some(workload) = Workload::of(request, &self.settings.namespace) else {
-            return Answer::UNTOUCHED;
+            return Some(Answer::UNTOUCHED);
         };
-        let judge = || self.index.read(&workload.namespace, |tags| mutate::judge(&workload, tags));
+        // A touch brings its references itself.
+        let needs_tags = !matches!(workload.origin, Origin::Touched { .. });
+        if needs_tags && timeout(self.settings.patience, self.index.whole()).await.is_err() {
+            return None;
+        }
+        Some(self.judged(&workload).await)
+    }
+
+    /// The answer that there is now, unless a better one comes up in the time that it is worth.
+    async fn judged(&self, workload: &Workload) -> Answer {
+        let judge = || self.index.read(&workload.namespace, |tags| mutate::judge(workload, tags));
         let mut verdict = judge();
         if verdict.hope.is_none() {
             return verdict.answer;

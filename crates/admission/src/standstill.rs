@@ -25,15 +25,16 @@ pub fn without_trace(request: &Request<'_>, mut answer: Answer) -> Answer {
 
 /// The notes as they were, if they and their times and order are all that the patched object would change.
 fn managers_before(request: &Request<'_>, patch: &[Operation]) -> Option<Value> {
-    if patch.is_empty() {
+    // A record that changes is a change; so nothing is parsed for a workload that is new.
+    if patch.is_empty() || !patch.iter().all(|operation| matches!(operation, Operation::Replace { .. })) {
         return None;
     }
     let mut new: Value = serde_json::from_str(request.object?.get()).ok()?;
     let mut old: Value = serde_json::from_str(request.old_object?.get()).ok()?;
     for operation in patch {
-        // A record that changes is a change.
-        let Operation::Replace { path, value } = operation else { return None };
-        *new.pointer_mut(path)? = Value::String(value.clone());
+        if let Operation::Replace { path, value } = operation {
+            *new.pointer_mut(path)? = Value::String(value.clone());
+        }
     }
     let now = new.pointer_mut(MANAGERS)?.take();
     let before = old.pointer_mut(MANAGERS)?.take();

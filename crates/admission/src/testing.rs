@@ -20,6 +20,7 @@ pub fn index(tags: &[(&str, Option<&str>)]) -> TagIndex {
     for (name, reference) in tags {
         index.set("dev", name, *reference);
     }
+    index.retain(|_, _| true);
     index
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
 use tagger_api::annotations::{self, FIELD_MANAGER, FOLLOWS, Mode, Targets};
 use tagger_api::workload::{Kind, Place, PodSpec};
@@ -87,7 +87,8 @@ impl Workload {
         let kind = Kind::named(&request.kind.group, &request.kind.kind)?;
         let Object { metadata, spec } = Object::read(kind, request.object?)?;
         let mode = Mode::of(metadata.annotations.as_ref())?;
-        if kind.is_made_by_controllers() && metadata.has_controller() {
+        let is_going = metadata.deletion_timestamp.is_some();
+        if is_going || (kind.is_made_by_controllers() && metadata.has_controller()) {
             return None;
         }
         let origin = Origin::of(request, kind, &metadata)?;
@@ -142,6 +143,7 @@ struct Metadata {
     generate_name: Option<String>,
     annotations: Option<BTreeMap<String, String>>,
     owner_references: Option<Vec<Owner>>,
+    deletion_timestamp: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Deserialize)]

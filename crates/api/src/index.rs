@@ -15,6 +15,7 @@ use tokio::sync::watch;
 pub struct TagIndex {
     namespaces: RwLock<HashMap<Arc<str>, Names>>,
     changes: watch::Sender<u64>,
+    listed: watch::Sender<bool>,
 }
 
 /// The Tags of a namespace: the reference of each, or none while it has no generation.
@@ -37,7 +38,11 @@ impl<'a> Tags<'a> {
 
 impl Default for TagIndex {
     fn default() -> Self {
-        Self { namespaces: RwLock::default(), changes: watch::Sender::new(0) }
+        Self {
+            namespaces: RwLock::default(),
+            changes: watch::Sender::new(0),
+            listed: watch::Sender::new(false),
+        }
     }
 }
 
@@ -77,13 +82,24 @@ impl TagIndex {
         }
     }
 
-    /// Notes that a watch began anew with these Tags and no others.
+    /// Notes that a watch began anew with these Tags and no others. From the first time on, the index is whole.
     pub fn retain(&self, keep: impl Fn(&str, &str) -> bool) {
         let mut namespaces = self.namespaces.write().unwrap_or_else(PoisonError::into_inner);
         namespaces.retain(|namespace, names| {
             names.retain(|name, _| keep(namespace, name));
             !names.is_empty()
         });
+        drop(namespaces);
+        self.listed.send_replace(true);
+    }
+
+    /// Resolves when the index is whole: until then, a Tag that it does not know may well be there.
+    pub fn whole(&self) -> impl Future<Output = ()> + use<> {
+        let mut listed = self.listed.subscribe();
+        async move {
+            // The sender lives in the index; when that is gone, nobody is left who asks.
+            let _ = listed.wait_for(|listed| *listed).await;
+        }
     }
 
     /// Reads the Tags of one namespace, all from the same moment.
@@ -116,6 +132,7 @@ impl TagIndex {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::FutureExt;
 
     fn known(index: &TagIndex, namespace: &str, name: &str) -> String {
         index.read(namespace, |tags| format!("{:?}", tags.known(name)))
@@ -143,6 +160,15 @@ mod tests {
         index.retain(|_, name| name == "new");
         assert_eq!(index.len(), 1);
         assert_eq!(known(&index, "dev", "old"), "Unknown");
+    }
+
+    #[tokio::test]
+    async fn it_is_whole_after_the_first_list() {
+        let index = TagIndex::default();
+        index.set("dev", "myapp", None);
+        assert!(index.whole().now_or_never().is_none());
+        index.retain(|_, _| true);
+        index.whole().await;
     }
 
     #[tokio::test]

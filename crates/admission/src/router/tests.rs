@@ -1,7 +1,7 @@
 mod replicas;
 
 use super::*;
-use crate::testing::{Asked, NEW, index};
+use crate::testing::{Asked, NEW, OLD, index};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -164,7 +164,7 @@ async fn patience_has_an_end(#[case] asked: Asked, #[case] milliseconds: u64) {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_came_before_its_tag_waits_for_both_the_tag_and_its_generation() {
-    let index: Arc<TagIndex> = Arc::default();
+    let index = Arc::new(index(&[]));
     let router = replica(&index);
     let asked = Asked::create("Job", "myapp");
     let both = async {
@@ -174,6 +174,31 @@ async fn a_job_that_came_before_its_tag_waits_for_both_the_tag_and_its_generatio
         index.set("dev", "myapp", Some(NEW));
     };
     let (written, ()) = tokio::join!(write(&router, &asked), both);
+    assert_eq!(written.image(), NEW);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_tags_are_not_known_nothing_is_answered_but_a_touch() {
+    let router = replica(&Arc::default());
+    for kind in ["Job", "Deployment"] {
+        let (status, body) = post_to(&router, MUTATE, Asked::create(kind, "myapp").review(V1)).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
+    }
+    let touched = Asked::stored("Deployment", OLD, Some(OLD)).touched(&json!({ "myapp": NEW }).to_string());
+    assert_eq!(write(&router, &touched).await.image(), NEW);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_comes_right_after_the_start_waits_until_the_tags_are_known() {
+    let index: Arc<TagIndex> = Arc::default();
+    let router = replica(&index);
+    let asked = Asked::create("Job", "myapp");
+    let list = async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        index.set("dev", "myapp", Some(NEW));
+        index.retain(|_, _| true);
+    };
+    let (written, ()) = tokio::join!(write(&router, &asked), list);
     assert_eq!(written.image(), NEW);
 }
 

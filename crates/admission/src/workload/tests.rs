@@ -64,6 +64,7 @@ fn every_kind_is_read(
 #[case::without_a_namespace(|it: &mut Value| it["namespace"] = json!(null))]
 #[case::of_another_group(|it: &mut Value| it["kind"]["group"] = json!("example.com"))]
 #[case::of_an_unknown_kind(|it: &mut Value| it["kind"]["kind"] = json!("Gadget"))]
+#[case::on_its_way_out(|it: &mut Value| it["object"]["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z"))]
 #[case::of_a_subresource(|it: &mut Value| it["subResource"] = json!("scale"))]
 #[case::being_deleted(|it: &mut Value| it["operation"] = json!("DELETE"))]
 #[case::being_connected_to(|it: &mut Value| it["operation"] = json!("CONNECT"))]

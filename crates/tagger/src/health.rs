@@ -1,4 +1,4 @@
-//! Health and readiness, over plain HTTP: `/healthz` while the process lives, `/readyz` while it does its work.
+//! Health and readiness, over plain HTTP: `/healthz` while every part of the process is there, `/readyz` while each does its work.
 
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// What must be so for the process to be ready, by name.
+/// What must be so for the process to be ready, by name. Each is told by the part that sees to it: when that part has ended, by a panic
+/// perhaps, nobody holds the other end any more, and the process is not well.
 pub(crate) type Checks = Arc<Vec<(&'static str, watch::Receiver<bool>)>>;
 
 /// Serves health and readiness until told to stop.
@@ -22,12 +23,13 @@ pub(crate) async fn serve(listener: TcpListener, checks: Checks, stop: Cancellat
 }
 
 fn router(checks: Checks) -> Router {
-    let ready = async |State(checks): State<Checks>| report(&checks);
-    Router::new().route("/healthz", get(async || "ok\n")).route("/readyz", get(ready)).with_state(checks)
+    let alive = async |State(checks): State<Checks>| report(&checks, |check| check.has_changed().is_ok());
+    let ready = async |State(checks): State<Checks>| report(&checks, |check| *check.borrow());
+    Router::new().route("/healthz", get(alive)).route("/readyz", get(ready)).with_state(checks)
 }
 
-fn report(checks: &Checks) -> (StatusCode, String) {
-    let lines = checks.iter().map(|(name, check)| (name, *check.borrow()));
+fn report(checks: &Checks, is_so: impl Fn(&watch::Receiver<bool>) -> bool + Clone) -> (StatusCode, String) {
+    let lines = checks.iter().map(|(name, check)| (name, is_so(check)));
     let told: String =
         lines.clone().map(|(name, ok)| format!("[{}] {name}\n", if ok { '+' } else { '-' })).collect();
     match lines.clone().all(|(_, ok)| ok) {
@@ -45,11 +47,20 @@ mod tests {
         let (watches, certificate) = (watch::Sender::new(true), watch::Sender::new(false));
         let checks: Checks =
             Arc::new(vec![("watches", watches.subscribe()), ("certificate", certificate.subscribe())]);
-        assert_eq!(
-            report(&checks),
-            (StatusCode::SERVICE_UNAVAILABLE, "[+] watches\n[-] certificate\n".into())
-        );
+        let ready = || report(&checks, |check| *check.borrow());
+        assert_eq!(ready(), (StatusCode::SERVICE_UNAVAILABLE, "[+] watches\n[-] certificate\n".into()));
         certificate.send_replace(true);
-        assert_eq!(report(&checks).0, StatusCode::OK);
+        assert_eq!(ready().0, StatusCode::OK);
+    }
+
+    #[test]
+    fn it_is_not_well_when_a_part_has_ended() {
+        let (watches, certificate) = (watch::Sender::new(true), watch::Sender::new(true));
+        let checks: Checks =
+            Arc::new(vec![("watches", watches.subscribe()), ("certificate", certificate.subscribe())]);
+        let alive = || report(&checks, |check| check.has_changed().is_ok());
+        assert_eq!(alive().0, StatusCode::OK);
+        drop(certificate);
+        assert_eq!(alive(), (StatusCode::SERVICE_UNAVAILABLE, "[+] watches\n[-] certificate\n".into()));
     }
 }

@@ -67,14 +67,21 @@ async fn serve(flags: Run) -> Result<()> {
     let index = Arc::new(TagIndex::default());
     let router = router::router(router::Settings::new(&flags.namespace), index.clone());
     let limits = server::Limits { linger: flags.drain, ..server::Limits::default() };
-    let webhook = server::serve(admission, keeper.tls(), router, limits, stop.clone().cancelled_owned());
+    // A part that ends by itself takes the others with it: half an operator is worse than one that is started again.
+    let webhook = async {
+        let _ending = stop.clone().drop_guard();
+        server::serve(admission, keeper.tls(), router, limits, stop.clone().cancelled_owned()).await
+    };
     let settings = tagger_controller::Settings {
         instance: flags.instance,
         namespace: flags.namespace.clone(),
         imports: flags.imports.into(),
         roll_outs: flags.roll_outs,
     };
-    let controller = tagger_controller::run(client, registry, settings, index, listed, stop.clone());
+    let controller = async {
+        let _ending = stop.clone().drop_guard();
+        tagger_controller::run(client, registry, settings, index, listed, stop.clone()).await;
+    };
     let leave = async {
         stop.cancelled().await;
         leaving.send_replace(false);

@@ -5,7 +5,7 @@
 //! * [`decide::decide`] says what a Tag needs next: an import, a step to another generation, or nothing;
 //! * [`rewrite::rewrite`] says which images a workload should have, and which of them follow which Tag.
 //!
-//! Around them stand [`reference`] (names of images) and [`generation`] (the history of a Tag). Nothing here
+//! Around them stand [`mod@reference`] (names of images) and [`generation`] (the history of a Tag). Nothing here
 //! knows Kubernetes or HTTP, reads a clock, or can fail for a reason that is not in its arguments.
 
 pub mod decide;

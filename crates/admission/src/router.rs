@@ -96,30 +96,32 @@ struct Webhook {
 }
 
 async fn mutate(State(webhook): State<Arc<Webhook>>, request: http::Request<Body>) -> Response {
-    let Ok(_place) = webhook.places.try_acquire() else { return busy() };
-    let body = match webhook.intake.take(request).await {
-        Ok(body) => body,
-        Err(error) => return (error.status(), error.to_string()).into_response(),
+    let answerer = async |request: &Request<'_>| {
+        webhook.mutated(request).await.map(|answer| standstill::without_trace(request, answer))
     };
-    match Review::read(&body.bytes) {
-        Ok(review) => {
-            let answer = webhook.mutated(&review.request).await;
-            answer.map_or_else(blind, |answer| {
-                reply(&review, &standstill::without_trace(&review.request, answer))
-            })
-        }
-        Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
-    }
+    answered(&webhook, request, answerer).await
 }
 
 async fn validate(State(webhook): State<Arc<Webhook>>, request: http::Request<Body>) -> Response {
+    answered(&webhook, request, async |request: &Request<'_>| Some(validate::judge(request))).await
+}
+
+/// What both have in common: a place, a body, a question in it, and the answer, unless there is nothing to answer from.
+async fn answered(
+    webhook: &Webhook,
+    request: http::Request<Body>,
+    answerer: impl AsyncFnOnce(&Request<'_>) -> Option<Answer>,
+) -> Response {
     let Ok(_place) = webhook.places.try_acquire() else { return busy() };
     let body = match webhook.intake.take(request).await {
         Ok(body) => body,
         Err(error) => return (error.status(), error.to_string()).into_response(),
     };
     match Review::read(&body.bytes) {
-        Ok(review) => reply(&review, &validate::judge(&review.request)),
+        Ok(review) => match answerer(&review.request).await {
+            Some(answer) => reply(&review, &answer),
+            None => blind(),
+        },
         Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
     }
 }

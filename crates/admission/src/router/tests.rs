@@ -177,15 +177,29 @@ async fn a_job_that_came_before_its_tag_waits_for_both_the_tag_and_its_generatio
     assert_eq!(written.image(), NEW);
 }
 
+#[rstest]
+#[case::a_job(Asked::create("Job", "myapp"))]
+#[case::a_template(Asked::create("Deployment", "myapp"))]
+#[case::a_strict_workload(Asked::create("Deployment", "myapp").strict())]
 #[tokio::test(start_paused = true)]
-async fn while_the_tags_are_not_known_nothing_is_answered_but_a_touch() {
+async fn while_the_tags_are_not_known_patience_ends_without_an_answer(#[case] asked: Asked) {
+    let start = Instant::now();
+    let (status, body) = post_to(&replica(&Arc::default()), MUTATE, asked.review(V1)).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
+    assert!(body.contains("not known yet"), "{body}");
+    assert_eq!(start.elapsed(), settings().patience);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_tags_are_not_known_what_does_not_need_them_is_answered_at_once() {
     let router = replica(&Arc::default());
-    for kind in ["Job", "Deployment"] {
-        let (status, body) = post_to(&router, MUTATE, Asked::create(kind, "myapp").review(V1)).await;
-        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
-    }
+    let start = Instant::now();
     let touched = Asked::stored("Deployment", OLD, Some(OLD)).touched(&json!({ "myapp": NEW }).to_string());
     assert_eq!(write(&router, &touched).await.image(), NEW);
+    let mut not_ours = Asked::create("Deployment", "myapp");
+    not_ours.object["metadata"]["annotations"] = json!({});
+    assert_eq!(write(&router, &not_ours).await.image(), "myapp");
+    assert_eq!(start.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]

@@ -162,3 +162,23 @@ async fn a_replica_that_knows_no_tag_at_all_leaves_what_follows() {
     assert_eq!((applied.image(), follows(&applied)), (NEW, true));
     assert!(created.object["metadata"]["annotations"].get(ROLLOUT).is_none());
 }
+
+/// ADR 2 names this case: the API server asks again, since another webhook changed the object after us, and gets to a replica
+/// whose index says something else. The reference that was written looks like one that a person wrote.
+#[tokio::test]
+async fn an_update_that_attaches_and_is_asked_about_by_both_in_one_request_stays_detached() {
+    let replicas = Replicas::new(&[("myapp", Some(OLD))]);
+    replicas.of_b.set("dev", "myapp", Some(NEW));
+    let stored = write(&replicas.a, &Asked::create("Deployment", "docker.io/library/nginx:1")).await;
+    let first = apply(&replicas.a, &stored).await;
+    assert_eq!((first.image(), follows(&first)), (OLD, true));
+
+    let again = stored.updated_to(first.clone());
+    let by_the_same = write(&replicas.a, &again).await;
+    assert_eq!((by_the_same.image(), follows(&by_the_same)), (OLD, true));
+    let by_the_other = write(&replicas.b, &again).await;
+    assert_eq!((by_the_other.image(), by_the_other.recorded()), (OLD, None));
+
+    let applied = apply(&replicas.b, &by_the_other).await;
+    assert_eq!((applied.image(), follows(&applied)), (NEW, true), "the name of the Tag attaches it");
+}

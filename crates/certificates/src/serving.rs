@@ -41,3 +41,38 @@ impl ResolvesServerCert for Serving {
         leaf.as_ref().map(|leaf| Arc::clone(&leaf.certified))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use rustls::{Error, PeerIncompatible, ServerConnection};
+
+    /// The first message of a client that offers this version at most, as far as a server reads it before it says no.
+    fn client_hello(version: [u8; 2]) -> Vec<u8> {
+        let mut hello = version.to_vec();
+        hello.extend([7; 32]);
+        // No session, one cipher suite (ECDHE, ECDSA, AES 128), no compression, and the algorithms of signatures.
+        hello.extend([0, 0, 2, 0xc0, 0x2b, 1, 0]);
+        hello.extend([0, 8, 0, 13, 0, 4, 0, 2, 4, 3]);
+        let length = |more: usize| u8::try_from(hello.len() + more).unwrap();
+        let header = [22, 3, 1, 0, length(4), 1, 0, 0, length(0)];
+        [header.as_slice(), &hello].concat()
+    }
+
+    #[rstest]
+    #[case::tls_1_1([3, 2], true)]
+    #[case::tls_1_0([3, 1], true)]
+    #[case::tls_1_2([3, 3], false)]
+    fn a_client_is_refused_for_its_version_where_that_is_older_than_tls_1_2(
+        #[case] version: [u8; 2],
+        #[case] refused: bool,
+    ) {
+        let config = Arc::<Serving>::default().config().unwrap();
+        let mut connection = ServerConnection::new(Arc::new(config)).unwrap();
+        connection.read_tls(&mut client_hello(version).as_slice()).unwrap();
+        let error = connection.process_new_packets().unwrap_err();
+        let for_version = Error::PeerIncompatible(PeerIncompatible::Tls12NotOffered);
+        assert_eq!(error == for_version, refused, "{error}");
+    }
+}

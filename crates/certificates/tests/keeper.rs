@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
 };
@@ -17,6 +18,7 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 use serde_json::{Value, json};
+use tagger_certificates::authority::Authority;
 use tagger_certificates::injection::{self, Build, Webhooks};
 use tagger_certificates::keeper::{Keeper, Settings};
 use tagger_certificates::secret::{CERTIFICATE, KEY, NAME, PREVIOUS};
@@ -173,6 +175,19 @@ async fn replicas_share_one_authority_which_heals() {
         .await;
         assert!(cluster.published().await.contains(&before), "the one before stays trusted for a while");
     }
+
+    let before = cluster.secret(CERTIFICATE).await.unwrap();
+    let expired = Authority::generate(Timestamp::now() - SignedDuration::from_hours(11 * 365 * 24)).unwrap();
+    let aged = json!({ "stringData": { CERTIFICATE: expired.certificate(), KEY: expired.key() } });
+    cluster.secrets().patch(NAME, &PatchParams::default(), &Patch::Merge(aged)).await.unwrap();
+    soon("an expired Secret", async || {
+        cluster.secret(CERTIFICATE).await.is_some_and(|now| now != before && now != expired.certificate())
+            && cluster.is_whole(&[&one, &other]).await
+    })
+    .await;
+    let published = cluster.published().await;
+    assert!(published.contains(&before), "the one that was served stays trusted for a while");
+    assert!(!published.contains(expired.certificate()), "the expired one is trusted no more");
 }
 
 #[tokio::test]

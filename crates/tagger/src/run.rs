@@ -78,9 +78,12 @@ async fn serve(flags: Run) -> Result<()> {
         imports: flags.imports.into(),
         roll_outs: flags.roll_outs,
     };
+    // The controller ends first when told to, and that is in order: `/healthz` is not to call it dead while admission drains.
+    let _listed = listed.clone();
     let controller = async {
         let _ending = stop.clone().drop_guard();
         tagger_controller::run(client, registry, settings, index, listed, stop.clone()).await;
+        stop.is_cancelled()
     };
     let leave = async {
         stop.cancelled().await;
@@ -88,11 +91,13 @@ async fn serve(flags: Run) -> Result<()> {
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), namespace = flags.namespace, "started");
     // The index lives while the controller's watches do; admission goes on from it while endpoints drain.
-    let (served, (), ()) = tokio::join!(webhook, controller, leave);
+    let (served, was_told, ()) = tokio::join!(webhook, controller, leave);
     ended.cancel();
     let _ = health.await;
     tracing::info!("ended");
-    served.context("admission is served no more")
+    served.context("admission is served no more")?;
+    anyhow::ensure!(was_told, "the controller ended by itself; please report this, with the log");
+    Ok(())
 }
 
 /// The client of the API server, with a limit on every call.

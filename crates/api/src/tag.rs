@@ -64,15 +64,15 @@ pub struct TagSpec {
 
     /// What makes a new generation without a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub track: Option<Track>,
+    pub track: Option<Box<Track>>,
 
     /// Which tags of the repository a policy chooses from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub filter_tags: Option<FilterTags>,
+    pub filter_tags: Option<Box<FilterTags>>,
 
     /// How a tag of the repository is chosen. from then bears no tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub policy: Option<Policy>,
+    pub policy: Option<Box<Policy>>,
 }
 
 /// What makes a new generation without a person.

@@ -36,7 +36,7 @@ pub fn problems(spec: &TagSpec) -> Vec<Problem> {
         wrong("spec.history", "must be from 1 to 50".into());
     }
     spec.track.iter().for_each(|track| track_problems(track, &mut wrong));
-    spec.filter_tags.iter().for_each(|filter| filter_problems(filter, spec.policy.as_ref(), &mut wrong));
+    spec.filter_tags.iter().for_each(|filter| filter_problems(filter, spec.policy.as_deref(), &mut wrong));
     spec.policy.iter().for_each(|policy| policy_problems(policy, &spec.from, &mut wrong));
     found
 }

@@ -32,7 +32,7 @@ pub struct Generation {
     /// What made the generation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trigger: Option<Trigger>,
-    /// The image, by digest, in the registry that it was imported from.
+    /// The image, by digest, in the registry that it was imported from; absent where that is the imageReference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
 }

@@ -180,12 +180,12 @@ impl Context {
                     generation: number,
                     from: tag.spec.from.clone(),
                     imported_at: outcome::whole_seconds(now),
-                    image_reference: pinned.clone(),
+                    image_reference: pinned,
                     digest: Some(resolved.digest),
                     tag: resolved.reference.tag().map(ToString::to_string),
                     media_type: Some(resolved.media_type),
                     trigger: Some(Trigger::Spec),
-                    source: Some(pinned),
+                    source: None,
                 };
                 self.publish(tag, new, now).await
             }

@@ -1,6 +1,7 @@
 //! The program: arguments, wiring, servers, shutdown. What it does is in the crates that it puts together.
 
 pub mod arguments;
+mod copy;
 mod health;
 mod logging;
 mod registries;
@@ -18,13 +19,8 @@ use arguments::{Arguments, Command};
 /// wrong.
 pub fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Run(arguments) => match run::run(*arguments) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("tagger: {error:#}");
-                ExitCode::FAILURE
-            }
-        },
+        Command::Run(arguments) => told(run::run(*arguments)),
+        Command::Copy(arguments) => told(copy::run(*arguments)),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "tagger", &mut script);
@@ -33,6 +29,16 @@ pub fn main() -> ExitCode {
                 Err(error) if error.kind() != ErrorKind::BrokenPipe => ExitCode::FAILURE,
                 _ => ExitCode::SUCCESS,
             }
+        }
+    }
+}
+
+fn told(outcome: anyhow::Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tagger: {error:#}");
+            ExitCode::FAILURE
         }
     }
 }

@@ -45,6 +45,13 @@ struct Source {
     insecure: bool,
 }
 
+/// Which hosts something holds for.
+pub(crate) enum Hosts<'a> {
+    One(&'a Registry),
+    /// Those with this ending, whose first character is a dot.
+    Subdomains(&'a str),
+}
+
 impl RegistriesConf {
     /// Reads the text of a file.
     ///
@@ -56,6 +63,19 @@ impl RegistriesConf {
     /// ```
     pub fn parse(text: &str) -> Result<Self, RegistriesConfError> {
         file::read(text)
+    }
+
+    /// The hosts that are spoken to in plain HTTP.
+    pub(crate) fn insecure(&self) -> impl Iterator<Item = Hosts<'_>> {
+        self.namespaces.iter().filter(|namespace| !namespace.blocked).flat_map(|namespace| {
+            let last = match (&namespace.location, &namespace.prefix) {
+                (Some(location), _) | (None, Prefix::Name(location)) => Hosts::One(&location.registry),
+                (None, Prefix::Subdomains(ending)) => Hosts::Subdomains(ending),
+            };
+            let mirrors = namespace.mirrors.iter().filter(|mirror| mirror.insecure);
+            let mirrors = mirrors.map(|mirror| Hosts::One(&mirror.location.registry));
+            mirrors.chain(namespace.insecure.then_some(last))
+        })
     }
 
     /// Where names without a registry are looked for, where the file says so: never empty.

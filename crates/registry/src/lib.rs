@@ -5,6 +5,8 @@
 //! gives credentials; [`DockerConfig`] is one that reads a docker `config.json` as the kubelet does) and [`Error`],
 //! which says what failed in one word, whether asking again is worth it, and what a person can do.
 //!
+//! Where a [`RegistriesConf`] says so, images are read from mirrors and other locations than their names say, or not at all.
+//!
 //! # What it holds to
 //!
 //! * A tag whose digest is known costs one HEAD; a new one costs a GET by that digest as well. Nothing is asked in

@@ -96,3 +96,15 @@ async fn what_a_mirror_does_not_have_comes_from_the_location() {
     assert_eq!(resolved.digest.as_str(), pushed.digest);
     assert!(world.proxy.count("HEAD", Kind::Manifest) > 0, "the mirror was asked");
 }
+
+#[test]
+fn the_example_of_the_guide_is_read() {
+    let guide = include_str!("../../../docs/guides/registries.md");
+    let example = guide.split_once("```toml\n").unwrap().1.split_once("```").unwrap().0;
+    let conf = RegistriesConf::parse(example).unwrap();
+    let fedora: Reference = "docker.io/fedora".parse().unwrap();
+    let places = conf.places(fedora.registry().unwrap(), fedora.repository()).unwrap();
+    let names: Vec<_> =
+        places.iter().map(|place| format!("{}/{}", place.registry, place.repository)).collect();
+    assert_eq!(names, ["mirror.internal:5000/hub/library/fedora", "docker.io/library/fedora"]);
+}

@@ -7,6 +7,7 @@
 
 mod appliers;
 mod program;
+mod registries_conf;
 mod story;
 mod support;
 mod tags;

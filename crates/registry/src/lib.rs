@@ -5,6 +5,8 @@
 //! gives credentials; [`DockerConfig`] is one that reads a docker `config.json` as the kubelet does) and [`Error`],
 //! which says what failed in one word, whether asking again is worth it, and what a person can do.
 //!
+//! Where a [`RegistriesConf`] says so, images are read from mirrors and other locations than their names say, or not at all.
+//!
 //! # What it holds to
 //!
 //! * A tag whose digest is known costs one HEAD; a new one costs a GET by that digest as well. Nothing is asked in
@@ -31,6 +33,7 @@ mod manifest;
 mod parts;
 mod pull;
 mod push;
+mod registries_conf;
 mod remote;
 mod remove;
 mod resolve;
@@ -44,6 +47,7 @@ pub use error::{Error, Retry};
 pub use fault::{Fault, UploadProblem};
 pub use keychain::{Anonymous, Credential, DockerConfig, DockerConfigError, Keychain};
 pub use manifest::ManifestProblem;
+pub use registries_conf::{ConfProblem, NameProblem, NoPlace, Place, RegistriesConf, RegistriesConfError};
 pub use remove::Removal;
 pub use resolve::Resolved;
 pub use settings::{Authority, Limits, Settings, SettingsError};

@@ -134,9 +134,14 @@ impl Transport {
         self.wire.upload(url, authorization, body, patience).await
     }
 
-    /// The root of a registry's API. docker.io has its API at another name than its images.
-    pub(crate) fn base(&self, registry: &Registry) -> Result<Url, Fault> {
-        let scheme = if self.wire.connectors.is_insecure(registry) { "http" } else { "https" };
+    /// Whether the settings have the registry spoken to in plain HTTP.
+    pub(crate) fn is_insecure(&self, registry: &Registry) -> bool {
+        self.wire.connectors.is_insecure(registry)
+    }
+
+    /// The root of a registry's API, in plain HTTP where it is insecure. docker.io has its API at another name than its images.
+    pub(crate) fn base(&self, registry: &Registry, insecure: bool) -> Result<Url, Fault> {
+        let scheme = if insecure { "http" } else { "https" };
         let host = match registry.is_docker_hub() {
             true => "registry-1.docker.io".to_owned(),
             false => registry.to_string(),

@@ -33,6 +33,7 @@ mod manifest;
 mod parts;
 mod pull;
 mod push;
+mod referrers;
 mod registries_conf;
 mod remote;
 mod remove;

@@ -40,7 +40,7 @@ impl Client {
         let remote = self.writer(registry, reference.repository()).map_err(told)?;
         let manifest: Option<Manifest> = remote.manifest(digest).await.map_err(told)?;
         let manifest = manifest.ok_or_else(|| told(Fault::NotFound))?;
-        remote.put(&manifest, tag.as_str()).await.map(drop).map_err(told)
+        remote.put(&manifest, tag.as_str()).await.map_err(told)
     }
 }
 

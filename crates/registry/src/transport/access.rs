@@ -79,7 +79,7 @@ impl Scope {
 
 /// What came of showing one credential.
 enum Outcome {
-    Answer(Answer),
+    Answer(Box<Answer>),
     Refused(u16),
 }
 
@@ -176,7 +176,7 @@ impl Transport {
         for credential in hopeful.chain(refused.into_iter().map(Some)) {
             let key = key(credential);
             match self.show_unless_paused(call, &key, credential, deadline).await? {
-                Outcome::Answer(answer) => return Ok(answer),
+                Outcome::Answer(answer) => return Ok(*answer),
                 Outcome::Refused(status) => last = status,
             }
             if credential.is_some() {
@@ -226,7 +226,7 @@ impl Transport {
             },
         };
         let answer = self.wire.exchange(call, shown.header.as_ref(), deadline).await?;
-        let Some(status) = refusal(&answer) else { return Ok(Outcome::Answer(answer)) };
+        let Some(status) = refusal(&answer) else { return Ok(Outcome::Answer(Box::new(answer))) };
         self.forget(key, &shown).await;
         // The challenge of a host that we were redirected to says nothing about the registry.
         if status != 401 || answer.origin != key.registry {
@@ -247,7 +247,7 @@ impl Transport {
             Err(NoToken::Fault(fault)) => return Err(fault),
         };
         let answer = self.wire.exchange(call, again.header.as_ref(), deadline).await?;
-        let Some(status) = refusal(&answer) else { return Ok(Outcome::Answer(answer)) };
+        let Some(status) = refusal(&answer) else { return Ok(Outcome::Answer(Box::new(answer))) };
         self.forget(key, &again).await;
         Ok(Outcome::Refused(status))
     }

@@ -158,11 +158,13 @@ impl Registry {
         self.disk()?.fill()
     }
 
-    /// Makes space again, as an administrator would: by what [`Self::fill_disk`] took, and by what
-    /// broken uploads left.
-    pub fn free_disk(&self) -> Result<()> {
+    /// Makes space again, as an administrator would: by what [`Self::fill_disk`] took and by what
+    /// broken uploads left. The registry is started anew, for it never closes a broken upload.
+    pub async fn free_disk(&self) -> Result<()> {
+        self.stop()?;
         storage::forget_uploads(&self.data)?;
-        self.disk()?.free()
+        self.disk()?.free()?;
+        self.start_again().await
     }
 
     /// The digests of all that lies on the registry's disk, blobs and manifests, of all repositories.

@@ -79,7 +79,7 @@ async fn a_full_disk_refuses_what_is_new_and_takes_it_once_there_is_space() {
     assert_eq!(upload.status(), 500);
     let body = upload.text().await.unwrap();
     assert!(body.contains("\"UNKNOWN\"") && body.contains("\"Err\":28"), "{body}");
-    registry.free_disk().unwrap();
+    registry.free_disk().await.unwrap();
     image.push(&registry, REPOSITORY, "latest").await.unwrap();
     registry.fill_disk().unwrap();
     assert!(Image::single(2).push(&registry, REPOSITORY, "other").await.is_err());
@@ -94,7 +94,7 @@ async fn a_blob_that_does_not_fit_is_refused_and_its_bytes_stay_until_someone_cl
     let error = registry.target().push_blob(REPOSITORY, &large).await.unwrap_err();
     assert!(format!("{error:#}").contains("no space left on device"), "{error:#}");
     assert!(registry.target().push_blob(REPOSITORY, &small).await.is_err(), "what broke off takes up space");
-    registry.free_disk().unwrap();
+    registry.free_disk().await.unwrap();
     registry.target().push_blob(REPOSITORY, &small).await.unwrap();
     assert!(registry.stores(&small.digest).unwrap() && !registry.stores(&large.digest).unwrap());
     assert_eq!(registry.stored().unwrap(), [small.digest]);

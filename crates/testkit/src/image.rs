@@ -214,14 +214,17 @@ fn platform_parts(platform: &str) -> Value {
     value
 }
 
-/// Bytes that look random and follow from the seed.
+/// Bytes that look random and follow from the seed, made fast: test images may be large.
 fn noise(seed: &str, size: usize) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(size + 32);
-    for block in 0_u64.. {
-        if bytes.len() >= size {
-            break;
-        }
-        bytes.extend(Sha256::new().chain_update(seed).chain_update(block.to_be_bytes()).finalize());
+    let hash = Sha256::digest(seed);
+    let mut state = hash.iter().take(8).fold(0_u64, |state, byte| state << 8 | u64::from(*byte));
+    let mut bytes = Vec::with_capacity(size + 8);
+    while bytes.len() < size {
+        // One step of SplitMix64.
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bytes.extend_from_slice(&(word ^ (word >> 31)).to_le_bytes());
     }
     bytes.truncate(size);
     bytes

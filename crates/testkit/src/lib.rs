@@ -20,4 +20,7 @@ pub mod port;
 pub mod proxy;
 pub mod registry;
 pub mod scratch;
+mod server;
+pub mod sink;
+pub mod source;
 pub mod target;

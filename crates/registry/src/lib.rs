@@ -32,7 +32,10 @@ mod transport;
 pub use client::Client;
 pub use error::{Error, Retry};
 pub use fault::Fault;
-pub use keychain::{Anonymous, Credential, DockerConfig, DockerConfigError, Keychain};
+pub use keychain::{
+    Anonymous, Credential, DockerConfig, DockerConfigError, DockerConfigFile, DockerConfigFileError,
+    ForRegistry, Keychain,
+};
 pub use manifest::ManifestProblem;
 pub use resolve::Resolved;
 pub use settings::{Authority, Limits, Settings, SettingsError};

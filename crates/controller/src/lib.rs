@@ -46,6 +46,8 @@ pub struct Settings {
     pub imports: usize,
     /// How many workloads of a kind are rolled out at once.
     pub roll_outs: u16,
+    /// Where images are mirrored.
+    pub cache: cache::CacheSettings,
 }
 
 /// Runs the controller until it is told to stop, and then until what is under way is done.

@@ -9,24 +9,29 @@ use tagger_controller::cache::{CacheAddress, CacheAddressError};
 pub struct Cache {
     /// The registry that Tags with `cache: true` are mirrored into, as host[:port][/path]; without it, the one that the
     /// ConfigMap kube-public/local-registry-hosting describes, if there is any
-    #[arg(long = "cache-registry", env = "CACHE_REGISTRY_ADDRESS", value_name = "ADDRESS")]
+    #[arg(id = "cache-registry", long, env = "CACHE_REGISTRY_ADDRESS", value_name = "ADDRESS")]
     pub registry: Option<Given<CacheAddress>>,
 
     /// The address at which nodes pull from the cache, where that is another than Tagger pushes to
-    #[arg(long = "cache-reference-address", env = "TAGGER_CACHE_REFERENCE_ADDRESS", value_name = "ADDRESS")]
+    #[arg(
+        id = "cache-reference-address",
+        long,
+        env = "TAGGER_CACHE_REFERENCE_ADDRESS",
+        value_name = "ADDRESS"
+    )]
     pub reference_address: Option<Given<CacheAddress>>,
 
     /// Speak plain HTTP with the cache registry. The variable takes true and false
-    #[arg(long = "cache-insecure", env = "CACHE_REGISTRY_INSECURE", action = ArgAction::SetTrue, value_parser = truth)]
+    #[arg(id = "cache-insecure", long, env = "CACHE_REGISTRY_INSECURE", action = ArgAction::SetTrue, value_parser = truth)]
     pub insecure: bool,
 
     /// The user at the cache registry. The password is taken from the variable CACHE_REGISTRY_PASSWORD, and never from the
     /// command line
-    #[arg(long = "cache-username", env = "CACHE_REGISTRY_USERNAME", value_name = "NAME")]
+    #[arg(id = "cache-username", long, env = "CACHE_REGISTRY_USERNAME", value_name = "NAME")]
     pub username: Option<Given<String>>,
 
     /// A docker config.json with credentials that are used for the cache registry alone; it is read again when it changes
-    #[arg(long = "cache-docker-config", env = "TAGGER_CACHE_DOCKER_CONFIG", value_name = "FILE")]
+    #[arg(id = "cache-docker-config", long, env = "TAGGER_CACHE_DOCKER_CONFIG", value_name = "FILE")]
     pub docker_config: Option<PathBuf>,
 }
 

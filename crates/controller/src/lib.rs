@@ -6,6 +6,8 @@
 //! * the Tags' loop imports, steps up and down, and writes status;
 //! * the workloads' loops, one a kind, roll out what the Tags' loop published, and repair what came in while admission was away.
 
+pub mod cache;
+mod credentials;
 mod events;
 mod registries;
 mod retries;
@@ -27,6 +29,7 @@ use tagger_api::workload::Kind;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use credentials::Credentials;
 use events::Events;
 use registries::Registries;
 use retries::Retries;
@@ -45,6 +48,8 @@ pub struct Settings {
     pub imports: usize,
     /// How many workloads of a kind are rolled out at once.
     pub roll_outs: u16,
+    /// Where images are mirrored.
+    pub cache: cache::CacheSettings,
 }
 
 /// Runs the controller until it is told to stop, and then until what is under way is done.
@@ -79,7 +84,7 @@ pub async fn run(
     let indexes: Vec<_> = keepers.iter().map(|keeper| keeper.index.clone()).collect();
     let context = Arc::new(tags::reconcile::Context {
         client: client.clone(),
-        registry,
+        credentials: Credentials::new(client.clone(), registry, events.clone()),
         events,
         retries: Retries::default(),
         registries: Registries::new(settings.imports),

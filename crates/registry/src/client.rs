@@ -63,6 +63,12 @@ impl Client {
         Self { keychains: vec![Arc::new(keychain)], ..self.clone() }
     }
 
+    /// Lets this client and its clones reach one registry more, at a private address too and, where `plain` says so, in plain
+    /// HTTP: for a registry that became known later than the settings. The one that was named before is let no more.
+    pub fn also_reach(&self, registry: &Registry, plain: bool) {
+        self.transport.also_reach(registry, plain);
+    }
+
     /// A repository to read from.
     pub(crate) fn reader(&self, place: &Place) -> Result<Remote, Fault> {
         let access =
@@ -74,11 +80,8 @@ impl Client {
     pub(crate) fn writer(&self, registry: &Registry, repository: &Repository) -> Result<Remote, Fault> {
         let (registry, repository) = (registry.clone(), repository.clone());
         let is_it = |place: &Place| (&place.registry, &place.repository) == (&registry, &repository);
-        let insecure = self
-            .registries
-            .places(&registry, &repository)?
-            .iter()
-            .any(|place| is_it(place) && place.insecure);
+        let places = self.registries.places(&registry, &repository)?;
+        let insecure = places.iter().any(|place| is_it(place) && place.insecure);
         let insecure = insecure || self.transport.is_insecure(&registry);
         let scope = Scope::push(&repository);
         self.reader(&Place { registry, repository, insecure }).map(|remote| remote.scoped(scope))

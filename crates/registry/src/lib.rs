@@ -46,7 +46,10 @@ pub use client::Client;
 pub use copy::{Amount, Copied, CopyError, CopyOptions, Destination, Progress};
 pub use error::{Error, Retry};
 pub use fault::{Fault, UploadProblem};
-pub use keychain::{Anonymous, Credential, DockerConfig, DockerConfigError, Keychain};
+pub use keychain::{
+    Anonymous, Credential, DockerConfig, DockerConfigError, DockerConfigFile, DockerConfigFileError,
+    ForRegistry, Keychain,
+};
 pub use manifest::ManifestProblem;
 pub use registries_conf::{ConfProblem, NameProblem, NoPlace, Place, RegistriesConf, RegistriesConfError};
 pub use remove::Removal;

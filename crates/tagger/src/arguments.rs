@@ -1,5 +1,7 @@
 //! The command line. Flags, environment and documentation come from these definitions.
 
+mod cache;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -9,6 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use tagger_core::reference::{Reference, Registry, TagName};
 use url::Url;
+
+pub use cache::{Cache, Given};
 
 /// Gives a Kubernetes cluster its own memory of container image tags.
 #[derive(Debug, Parser)]
@@ -58,6 +62,10 @@ pub struct Run {
     /// Which registries may be asked, and how
     #[command(flatten)]
     pub registries: Registries,
+
+    /// Where images are mirrored
+    #[command(flatten)]
+    pub cache: Cache,
 
     /// Where /healthz and /readyz are served, over plain HTTP
     #[arg(long, env = "TAGGER_HEALTH_ADDRESS", value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
@@ -186,7 +194,8 @@ pub struct Registries {
     #[arg(long, env = "TAGGER_REGISTRIES_CONF", value_name = "FILE")]
     pub registries_conf: Option<PathBuf>,
 
-    /// A docker config.json with credentials for registries, used for every Tag
+    /// A docker config.json with credentials for registries, used for every Tag after those of its namespace; it is read again
+    /// when it changes
     #[arg(long, env = "TAGGER_DOCKER_CONFIG", value_name = "FILE")]
     pub docker_config: Option<PathBuf>,
 }

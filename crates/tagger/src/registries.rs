@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use tagger_core::reference::Registry;
-use tagger_registry::{Anonymous, Authority, Client, DockerConfig, RegistriesConf, Settings};
+use tagger_registry::{Anonymous, Authority, Client, DockerConfigFile, RegistriesConf, Settings};
 
 use crate::arguments::{Hosts, Registries};
 
@@ -32,14 +32,7 @@ pub(crate) fn client(flags: &Registries) -> Result<Client> {
     };
     let client = match &flags.docker_config {
         None => Client::new(settings, Anonymous),
-        Some(file) => {
-            let name = file.display();
-            let text =
-                std::fs::read(file).with_context(|| format!("--docker-config {name} can't be read"))?;
-            let config = DockerConfig::parse(&text)
-                .with_context(|| format!("--docker-config {name} can't be used"))?;
-            Client::new(settings, config)
-        }
+        Some(file) => Client::new(settings, DockerConfigFile::open(file).context("--docker-config")?),
     };
     client.context("the flags for registries can't be honoured")
 }

@@ -18,6 +18,7 @@ use tagger_core::reference::Reference;
 use tagger_registry::{Fault, Retry};
 
 use super::outcome;
+use crate::credentials::Credentials;
 use crate::events::{Events, Tone};
 use crate::registries::Registries;
 use crate::retries::{Retries, spread, until};
@@ -26,7 +27,7 @@ use crate::usage::Usage;
 /// What bringing a Tag to where it is wanted takes.
 pub(crate) struct Context {
     pub(crate) client: Client,
-    pub(crate) registry: tagger_registry::Client,
+    pub(crate) credentials: Credentials,
     pub(crate) events: Events,
     pub(crate) retries: Retries,
     pub(crate) registries: Registries,
@@ -165,7 +166,8 @@ impl Context {
         }
         let known = outcome::known_here(tag, from);
         // Boxed, since most looks never come this far, and there may be very many of them.
-        let resolved = Box::pin(self.registry.resolve(from, |digest| known.get(digest).cloned())).await;
+        let access = Box::pin(self.credentials.of(tag)).await;
+        let resolved = Box::pin(access.client.resolve(from, |digest| known.get(digest).cloned())).await;
         drop(places);
         match &resolved {
             Err(error) if matches!(error.fault(), Fault::Unreachable { .. } | Fault::Timeout { .. }) => {
@@ -189,7 +191,10 @@ impl Context {
                 };
                 self.publish(tag, new, now).await
             }
-            Err(error) => self.give_up_for_now(tag, &error, now).await,
+            Err(error) => {
+                let message = self.credentials.failed(&access, &error).await;
+                self.give_up_for_now(tag, &error, message, now).await
+            }
         }
     }
 
@@ -234,9 +239,10 @@ impl Context {
         &self,
         tag: &Tag,
         error: &tagger_registry::Error,
+        message: String,
         now: Timestamp,
     ) -> Result<Action, Error> {
-        let (reason, message) = (error.reason(), error.to_string());
+        let reason = error.reason();
         tracing::warn!(namespace = tag.namespace(), name = tag.name_any(), reason, message, "import failed");
         // What only a person can mend is asked for again as well: nobody tells Tagger when an image was pushed at last.
         let asked = match error.retry() {
@@ -274,6 +280,7 @@ impl Context {
 
     /// Forgets a Tag that is gone.
     pub(crate) fn forget(&self, tag: &Tag) {
+        self.credentials.forget(tag);
         self.retries.forget(uid(tag));
         self.written_over.lock().unwrap_or_else(PoisonError::into_inner).remove(uid(tag));
     }

@@ -22,5 +22,6 @@ pub mod registry;
 pub mod scratch;
 mod server;
 pub mod sink;
+pub mod skopeo;
 pub mod source;
 pub mod target;

@@ -149,6 +149,8 @@ impl<'a> Archive<'a> {
             ("Dir::Etc::SourceList", self.folder.join("sources.list")),
             ("Dir::Etc::SourceParts", PathBuf::from("/dev/null")),
             ("Dir::State::Lists", self.folder.join("lists")),
+            // What is installed here, maybe of another release, is no reason to want that very version.
+            ("Dir::State::status", PathBuf::from("/dev/null")),
             ("Dir::Cache", self.folder.join("cache")),
         ] {
             apt.arg(format!("-o{option}={}", path.display()));

@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_ratio_is_to_what_registry_and_api_server_need_together() {
-        let report = Report::new(1000, "1.20".to_owned(), &[sample(4), sample(6), sample(5)]);
+        let report = Report::new(1000, false, "1.20".to_owned(), &[sample(4), sample(6), sample(5)]);
         assert_eq!((report.median.ready_seconds, report.median.ratio), (5.0, 1.25));
         let text = report.to_string();
         assert!(text.contains("1000 cold Tags on Kubernetes 1.20, the median of 3 runs"), "{text}");

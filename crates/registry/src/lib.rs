@@ -21,6 +21,7 @@
 //! resolves names, so that judging the addresses of *names* is the proxy's duty; literal addresses are still judged here.
 
 mod client;
+mod copy;
 mod error;
 mod fault;
 mod keychain;
@@ -30,6 +31,7 @@ mod settings;
 mod transport;
 
 pub use client::Client;
+pub use copy::{Amount, Copied, CopyError, CopyOptions, Destination, Progress, Removal};
 pub use error::{Error, Retry};
 pub use fault::Fault;
 pub use keychain::{Anonymous, Credential, DockerConfig, DockerConfigError, Keychain};

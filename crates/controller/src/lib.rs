@@ -6,6 +6,7 @@
 //! * the Tags' loop imports, steps up and down, and writes status;
 //! * the workloads' loops, one a kind, roll out what the Tags' loop published, and repair what came in while admission was away.
 
+pub mod cache;
 mod events;
 mod registries;
 mod retries;

@@ -44,6 +44,12 @@ impl Client {
         Self { keychains, ..self.clone() }
     }
 
+    /// Lets this client and its clones reach one registry more, at a private address too and, where `plain` says so, in plain
+    /// HTTP: for a registry that became known later than the settings. The one that was named before is let no more.
+    pub fn also_reach(&self, registry: &Registry, plain: bool) {
+        self.transport.also_reach(registry, plain);
+    }
+
     /// Says what the reference points at now, having hashed it, unless `known` tells the media type of that digest.
     ///
     /// A tag costs one HEAD when its digest is known, and a GET by that digest as well when it is not. A reference with a

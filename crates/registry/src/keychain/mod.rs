@@ -17,6 +17,12 @@ pub trait Keychain: Send + Sync {
     fn credentials(&self, registry: &Registry, repository: &Repository) -> Vec<Credential>;
 }
 
+impl<K: Keychain + ?Sized> Keychain for std::sync::Arc<K> {
+    fn credentials(&self, registry: &Registry, repository: &Repository) -> Vec<Credential> {
+        self.as_ref().credentials(registry, repository)
+    }
+}
+
 /// Gives no credential to anybody.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Anonymous;

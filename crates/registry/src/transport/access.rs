@@ -60,6 +60,11 @@ impl Transport {
         })
     }
 
+    /// Lets one registry more be reached.
+    pub(crate) fn also_reach(&self, registry: &Registry, plain: bool) {
+        self.wire.connectors.also_reach(registry, plain);
+    }
+
     /// Until when everything for one image must be done, if it begins now.
     pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.wire.limits.whole

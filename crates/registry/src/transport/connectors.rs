@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use reqwest::redirect::Policy;
 use rustls::RootCertStore;
@@ -20,6 +20,8 @@ pub(crate) struct Connectors {
     insecure: Vec<Registry>,
     private: Vec<Registry>,
     private_everywhere: bool,
+    /// One registry more that may be reached, and whether in plain HTTP: it became known later than the settings.
+    found: RwLock<Option<(Registry, bool)>>,
     authorities: Vec<(Option<Registry>, Vec<CertificateDer<'static>>)>,
     user_agent: String,
     limits: Limits,
@@ -44,6 +46,7 @@ impl Connectors {
             insecure: settings.insecure.clone(),
             private: settings.private.clone(),
             private_everywhere: settings.private_everywhere,
+            found: RwLock::default(),
             authorities,
             user_agent: settings.user_agent.clone(),
             limits: settings.limits.clone(),
@@ -54,7 +57,20 @@ impl Connectors {
 
     /// Whether the registry is spoken to in plain HTTP.
     pub(crate) fn is_insecure(&self, registry: &Registry) -> bool {
-        self.insecure.contains(registry)
+        self.insecure.contains(registry) || self.found(|found, plain| plain && found == registry)
+    }
+
+    /// Lets one registry more be reached, at a private address too. The one that was let before is let no more.
+    pub(crate) fn also_reach(&self, registry: &Registry, plain: bool) {
+        if !self.found(|found, was_plain| found == registry && was_plain == plain) {
+            let mut found = self.found.write().unwrap_or_else(PoisonError::into_inner);
+            *found = Some((registry.clone(), plain));
+        }
+    }
+
+    fn found(&self, is_so: impl FnOnce(&Registry, bool) -> bool) -> bool {
+        let found = self.found.read().unwrap_or_else(PoisonError::into_inner);
+        found.as_ref().is_some_and(|(registry, plain)| is_so(registry, *plain))
     }
 
     /// The client for this origin; an error when the origin is a literal address that must not be connected to, or when
@@ -85,7 +101,8 @@ impl Connectors {
 
     fn reach(&self, origin: &Origin) -> Reach {
         let listed = |hosts: &[Registry]| hosts.iter().any(|registry| origin.is(registry));
-        match self.private_everywhere || listed(&self.private) || listed(&self.insecure) {
+        let found = || self.found(|registry, _| origin.is(registry));
+        match self.private_everywhere || listed(&self.private) || listed(&self.insecure) || found() {
             true => Reach::Private,
             false => Reach::Public,
         }
@@ -192,5 +209,20 @@ mod tests {
         assert_eq!(reach("https://a.io/"), Reach::Public);
         assert_eq!(reach("http://127.0.0.1:5000/"), Reach::Private);
         assert_eq!(reach("http://127.0.0.1:6443/"), Reach::Public);
+    }
+
+    #[test]
+    fn one_registry_more_is_reached_until_another_takes_its_place() {
+        let connectors = Connectors::new(&Settings::default()).unwrap();
+        let reach = |url: &str| connectors.reach(&Origin::of(&url.parse().unwrap()).unwrap());
+        let (first, second) = ("10.0.0.1:5000".parse().unwrap(), "10.0.0.2:5000".parse().unwrap());
+        connectors.also_reach(&first, true);
+        assert_eq!((reach("http://10.0.0.1:5000/"), connectors.is_insecure(&first)), (Reach::Private, true));
+        connectors.also_reach(&second, false);
+        assert_eq!((reach("http://10.0.0.1:5000/"), connectors.is_insecure(&first)), (Reach::Public, false));
+        assert_eq!(
+            (reach("https://10.0.0.2:5000/"), connectors.is_insecure(&second)),
+            (Reach::Private, false)
+        );
     }
 }

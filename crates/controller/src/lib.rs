@@ -8,6 +8,7 @@
 
 pub mod cache;
 mod events;
+mod mirrors;
 mod registries;
 mod retries;
 mod suspended;
@@ -23,12 +24,15 @@ use std::time::Duration;
 
 use futures::future::{join, join_all};
 use kube::Client;
+use kube::runtime::reflector;
 use tagger_api::index::TagIndex;
 use tagger_api::workload::Kind;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use cache::{Cache, CacheSettings};
 use events::Events;
+use mirrors::{Lost, Mirrors, Places, Tidier};
 use registries::Registries;
 use retries::Retries;
 use suspended::Suspended;
@@ -44,6 +48,10 @@ pub struct Settings {
     pub namespace: String,
     /// How many Tags are imported at once from one registry.
     pub imports: usize,
+    /// How many images are copied into the cache at once from one registry.
+    pub mirrors: usize,
+    /// Where the cache is, as far as an administrator said so.
+    pub cache: CacheSettings,
     /// How many workloads of a kind are rolled out at once.
     pub roll_outs: u16,
 }
@@ -78,13 +86,21 @@ pub async fn run(
         })
         .collect();
     let indexes: Vec<_> = keepers.iter().map(|keeper| keeper.index.clone()).collect();
+    let (tags, writer) = reflector::store();
+    let (mirrors, endings) = Mirrors::new();
+    let usage = Usage { client: client.clone(), workloads: indexes.clone() };
     let context = Arc::new(tags::reconcile::Context {
-        client: client.clone(),
+        cache: Cache::new(client.clone(), settings.cache),
+        client,
         registry,
+        tidier: Arc::new(Tidier::new(events.clone(), usage.clone(), tags)),
         events,
         retries: Retries::default(),
         registries: Registries::new(settings.imports),
-        usage: Usage { client, workloads: indexes.clone() },
+        usage,
+        mirrors,
+        places: Arc::new(Places::new(settings.mirrors)),
+        lost: Lost::default(),
         written_over: Mutex::new(HashMap::new()),
     });
     let missing = Arc::new(AtomicUsize::new(keepers.len() + 1));
@@ -97,7 +113,8 @@ pub async fn run(
             }
         }
     };
-    let tags = tags::run(context, index, suspended, indexes, delivered(), stop.clone());
+    let watched = tags::Watched { index, suspended, workloads: indexes, writer, endings };
+    let tags = tags::run(context, watched, delivered(), stop.clone());
     let concurrency = settings.roll_outs;
     let workloads: Vec<_> =
         keepers.into_iter().map(|keeper| keeper.run(concurrency, delivered(), stop.clone())).collect();

@@ -27,10 +27,7 @@ pub struct Absent {
 }
 
 /// The generations whose image is not where `place` puts it. One whose record says too little to find its image stays as it is.
-pub fn absent(
-    history: &History,
-    place: impl Fn(&Digest) -> Reference,
-) -> impl Iterator<Item = &Generation> {
+pub fn absent(history: &History, place: impl Fn(&Digest) -> Reference) -> impl Iterator<Item = &Generation> {
     history.iter().filter(move |known| {
         source_of(known).is_some_and(|(_, digest)| place(&digest).to_string() != known.image_reference)
     })

@@ -15,10 +15,12 @@ use tagger_api::{Tag, TagStatus};
 use tagger_core::decide::{Situation, Step, decide, refusal};
 use tagger_core::generation::{Generation, History, Trigger};
 use tagger_core::reference::Reference;
-use tagger_registry::{Fault, Retry};
+use tagger_registry::{Fault, Resolved, Retry};
 
 use super::outcome;
+use crate::cache::Cache;
 use crate::events::{Events, Tone};
+use crate::mirrors::{Failure, Lost, Mirrors, Places, Tidier};
 use crate::registries::Registries;
 use crate::retries::{Retries, spread, until};
 use crate::usage::Usage;
@@ -31,6 +33,13 @@ pub(crate) struct Context {
     pub(crate) retries: Retries,
     pub(crate) registries: Registries,
     pub(crate) usage: Usage,
+    pub(crate) cache: Cache,
+    pub(crate) mirrors: Mirrors,
+    /// For copies.
+    pub(crate) places: Arc<Places>,
+    /// Generations that can't be copied any more.
+    pub(crate) lost: Lost,
+    pub(crate) tidier: Arc<Tidier>,
     /// By uid, the version of a Tag that a status was written over. A look at that version is a look at the past.
     pub(crate) written_over: Mutex<HashMap<String, String>>,
 }
@@ -55,35 +64,64 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// Looks at a Tag and does its next step. Doing it twice is as doing it once: a status is written only over the version of
 /// the Tag that was looked at.
 pub(crate) async fn reconcile(tag: Arc<Tag>, context: Arc<Context>) -> Result<Action, Error> {
-    if tag.metadata.deletion_timestamp.is_some() || context.is_past(&tag) {
+    if tag.metadata.deletion_timestamp.is_some() {
+        context.mirrors.no_copy(uid(&tag));
+        return Ok(Action::await_change());
+    }
+    if context.is_past(&tag) {
         return Ok(Action::await_change());
     }
     let now = Timestamp::now();
     let from = match readable(&tag) {
         Ok(from) => from,
-        Err(stalled) => return context.settle(&tag, &stalled, now).await,
+        Err(stalled) => {
+            context.mirrors.no_copy(uid(&tag));
+            return context.settle(&tag, &stalled, now).await;
+        }
     };
     let none = History::default();
     let status = tag.status.as_ref();
+    let copies = context.copies_of(&tag).await;
+    let mirroring = context.mirroring(&tag, copies.as_ref());
     let situation = Situation {
         from: &from,
         wanted: tag.spec.generation,
         suspended: tag.spec.is_suspended(),
         current: status.and_then(|status| status.generation),
         history: status.map_or(&none, |status| &status.references),
+        mirroring: &mirroring,
         retry_at: context.retries.due(uid(&tag), tag.metadata.generation, now),
         now,
     };
-    match decide(&situation) {
-        Step::Rest => context.settle(&tag, &outcome::ready(&tag), now).await,
-        Step::Suspended => context.settle(&tag, &outcome::suspended(&tag), now).await,
-        Step::Wait { until: due } => Ok(Action::requeue(until(due, now))),
-        Step::Refuse { choices } => {
+    let step = decide(&situation);
+    let copies = match copies {
+        Some(Err(problem)) if step == Step::NoCache => return context.no_cache(&tag, &problem, now).await,
+        copies => copies.and_then(Result::ok),
+    };
+    let quiet = situation.retry_at.is_some();
+    if !matches!((&step, &copies), (Step::Import { .. } | Step::Mirror { .. }, Some(_))) {
+        context.mirrors.no_copy(uid(&tag));
+    }
+    match (step, copies) {
+        (Step::Rest, Some(copies)) => context.rest_in_cache(&tag, &copies, &mirroring, now).await,
+        (Step::Rest | Step::NoCache, _) => context.settle(&tag, &outcome::ready(&tag), now).await,
+        (Step::Suspended, _) => context.settle(&tag, &outcome::suspended(&tag), now).await,
+        (Step::Wait { until: due }, _) => Ok(Action::requeue(until(due, now))),
+        (Step::Refuse { choices }, _) => {
             let stalled = State::Stalled { reason: "InvalidGeneration", message: refusal(&choices) };
             context.settle(&tag, &stalled, now).await
         }
-        Step::Select { number } => context.select(&tag, number, now).await,
-        Step::Import { number } => context.import(&tag, &from, number, now).await,
+        (Step::Select { number }, _) => context.select(&tag, number, now).await,
+        (Step::Restore, _) => context.restore(&tag).await,
+        // Boxed, since most looks never come this far, and there may be very many of them.
+        (Step::Mirror { number, quiet }, Some(copies)) => {
+            Box::pin(context.mirror(&tag, number, quiet, &copies, now)).await
+        }
+        (Step::Mirror { .. }, None) => Ok(Action::await_change()),
+        (Step::Import { number }, None) => Box::pin(context.import(&tag, &from, number, now)).await,
+        (Step::Import { number }, Some(copies)) => {
+            Box::pin(context.import_into_cache(&tag, &from, number, quiet, &copies, now)).await
+        }
     }
 }
 
@@ -128,7 +166,7 @@ impl Context {
         past
     }
 
-    async fn settle(&self, tag: &Tag, state: &State, now: Timestamp) -> Result<Action, Error> {
+    pub(super) async fn settle(&self, tag: &Tag, state: &State, now: Timestamp) -> Result<Action, Error> {
         let written = self.write(tag, outcome::settled(tag, state, now)).await?;
         if let (true, State::Stalled { reason, message }) = (written, state) {
             self.events.tell(tag.object_ref(&()), Tone::Warning, reason, "Reconcile", message.clone());
@@ -159,13 +197,23 @@ impl Context {
         number: i64,
         now: Timestamp,
     ) -> Result<Action, Error> {
+        match self.ask(tag, from, now).await? {
+            Asked::Later(action) => Ok(action),
+            Asked::Found(resolved) => {
+                self.publish(tag, imported(tag, number, resolved, now), now).await?;
+                Ok(Action::await_change())
+            }
+        }
+    }
+
+    /// Asks the registry what a Tag's `from` points at now, or says when to look at the Tag again.
+    pub(super) async fn ask(&self, tag: &Tag, from: &Reference, now: Timestamp) -> Result<Asked, Error> {
         let places = self.registries.places(from).acquire_owned().await;
         if let Some(held) = self.registries.held_until(from, now) {
-            return self.hold(tag, from, held, now).await;
+            return self.hold(tag, from, held, now).await.map(Asked::Later);
         }
         let known = outcome::known_here(tag, from);
-        // Boxed, since most looks never come this far, and there may be very many of them.
-        let resolved = Box::pin(self.registry.resolve(from, |digest| known.get(digest).cloned())).await;
+        let resolved = self.registry.resolve(from, |digest| known.get(digest).cloned()).await;
         drop(places);
         match &resolved {
             Err(error) if matches!(error.fault(), Fault::Unreachable { .. } | Fault::Timeout { .. }) => {
@@ -174,22 +222,8 @@ impl Context {
             _ => self.registries.answers(from),
         }
         match resolved {
-            Ok(resolved) => {
-                let pinned = resolved.reference.pinned(&resolved.digest).to_string();
-                let new = Generation {
-                    generation: number,
-                    from: tag.spec.from.clone(),
-                    imported_at: outcome::whole_seconds(now),
-                    image_reference: pinned,
-                    digest: Some(resolved.digest),
-                    tag: resolved.reference.tag().map(ToString::to_string),
-                    media_type: Some(resolved.media_type),
-                    trigger: Some(Trigger::Spec),
-                    source: None,
-                };
-                self.publish(tag, new, now).await
-            }
-            Err(error) => self.give_up_for_now(tag, &error, now).await,
+            Ok(resolved) => Ok(Asked::Found(resolved)),
+            Err(error) => self.give_up_for_now(tag, &Failure::of_import(&error), now).await.map(Asked::Later),
         }
     }
 
@@ -210,7 +244,13 @@ impl Context {
         Ok(Action::requeue(spread(until(until_when, now), uid(tag))))
     }
 
-    async fn publish(&self, tag: &Tag, new: Generation, now: Timestamp) -> Result<Action, Error> {
+    /// Writes a new generation as the current one. Says whether it was written, and where it was, what with it.
+    pub(super) async fn publish(
+        &self,
+        tag: &Tag,
+        new: Generation,
+        now: Timestamp,
+    ) -> Result<Option<TagStatus>, Error> {
         let namespace = tag.namespace().unwrap_or_default();
         let full =
             tag.status.as_ref().is_some_and(|status| status.references.is_full(tag.spec.history_length()));
@@ -222,24 +262,25 @@ impl Context {
         let status = outcome::imported(tag, new, now, |old| {
             old.digest().is_some_and(|digest| digests.contains(&digest))
         });
-        if self.write(tag, status).await? {
+        let written = self.write(tag, status.clone()).await?;
+        if written {
             tracing::info!(namespace, name = tag.name_any(), "{note}");
             self.events.tell(tag.object_ref(&()), Tone::Normal, "Imported", "Import", note);
         }
         self.retries.forget(uid(tag));
-        Ok(Action::await_change())
+        Ok(written.then_some(status))
     }
 
-    async fn give_up_for_now(
+    pub(super) async fn give_up_for_now(
         &self,
         tag: &Tag,
-        error: &tagger_registry::Error,
+        failure: &Failure,
         now: Timestamp,
     ) -> Result<Action, Error> {
-        let (reason, message) = (error.reason(), error.to_string());
+        let (reason, message) = (failure.reason, &failure.message);
         tracing::warn!(namespace = tag.namespace(), name = tag.name_any(), reason, message, "import failed");
         // What only a person can mend is asked for again as well: nobody tells Tagger when an image was pushed at last.
-        let asked = match error.retry() {
+        let asked = match failure.retry {
             Retry::After(pause) => Some(pause),
             Retry::Soon | Retry::WhenChanged => None,
         };
@@ -253,7 +294,7 @@ impl Context {
 
     /// Writes a status over the version that was looked at, if it says anything new. Says whether it was written: where
     /// somebody else was first, the watch tells of it, and the Tag is looked at again.
-    async fn write(&self, tag: &Tag, status: TagStatus) -> Result<bool, Error> {
+    pub(super) async fn write(&self, tag: &Tag, status: TagStatus) -> Result<bool, Error> {
         if tag.status.as_ref() == Some(&status) {
             return Ok(false);
         }
@@ -275,6 +316,9 @@ impl Context {
     /// Forgets a Tag that is gone.
     pub(crate) fn forget(&self, tag: &Tag) {
         self.retries.forget(uid(tag));
+        self.mirrors.done(uid(tag));
+        self.lost.forget(uid(tag));
+        self.tidier.forget(uid(tag));
         self.written_over.lock().unwrap_or_else(PoisonError::into_inner).remove(uid(tag));
     }
 }
@@ -283,6 +327,28 @@ async fn timely<T>(call: impl Future<Output = T>) -> Result<T, Error> {
     tokio::time::timeout(LONGEST, call).await.map_err(|_| Error::TooSlow)
 }
 
-fn uid(tag: &Tag) -> &str {
+/// What asking a registry came to.
+pub(super) enum Asked {
+    Found(Resolved),
+    /// It is to be asked at another time.
+    Later(Action),
+}
+
+/// The generation that a Tag imports, used from where it comes from.
+pub(super) fn imported(tag: &Tag, number: i64, resolved: Resolved, now: Timestamp) -> Generation {
+    Generation {
+        generation: number,
+        from: tag.spec.from.clone(),
+        imported_at: outcome::whole_seconds(now),
+        image_reference: resolved.reference.pinned(&resolved.digest).to_string(),
+        digest: Some(resolved.digest),
+        tag: resolved.reference.tag().map(ToString::to_string),
+        media_type: Some(resolved.media_type),
+        trigger: Some(Trigger::Spec),
+        source: None,
+    }
+}
+
+pub(super) fn uid(tag: &Tag) -> &str {
     tag.metadata.uid.as_deref().unwrap_or_default()
 }

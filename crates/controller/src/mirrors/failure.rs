@@ -1,0 +1,142 @@
+//! Why an import or a copy failed, in words for a person.
+
+use std::time::Duration;
+
+use tagger_core::reference::Reference;
+use tagger_registry::{CopyError, Destination, Error, Fault, Retry};
+
+/// At which end something failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Where images come from.
+    Source,
+    /// Where copies go.
+    Cache,
+}
+
+/// Why an import or a copy failed.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    /// One word for machines.
+    pub(crate) reason: &'static str,
+    /// What failed, and what to do.
+    pub(crate) message: String,
+    /// At which end.
+    pub(crate) end: End,
+    /// When to try again.
+    pub(crate) retry: Retry,
+}
+
+impl Failure {
+    /// An image that could not be looked up.
+    pub(crate) fn of_import(error: &Error) -> Self {
+        Self { reason: error.reason(), message: error.to_string(), end: End::Source, retry: error.retry() }
+    }
+
+    /// An image that could not be copied.
+    pub(crate) fn of_copy(error: &CopyError, to: &Destination) -> Self {
+        match error {
+            CopyError::Source(error) => Self::of_import(error),
+            CopyError::Destination(error) => Self {
+                reason: at_cache(error.reason()),
+                message: said_of_cache(error, to),
+                end: End::Cache,
+                retry: error.retry(),
+            },
+        }
+    }
+
+    /// A copy that went on for too long.
+    pub(crate) fn too_slow(source: &Reference, limit: Duration) -> Self {
+        let hours = limit.as_secs() / 3600;
+        let message = format!(
+            "{source}: the copy was not done within {hours} hours; the next try goes on with what is there"
+        );
+        Self { reason: "Timeout", message, end: End::Source, retry: Retry::Soon }
+    }
+
+    /// An error of our own.
+    pub(crate) fn internal() -> Self {
+        let message = "an error in Tagger itself; please report it, with the log".to_owned();
+        Self { reason: "Internal", message, end: End::Source, retry: Retry::Soon }
+    }
+
+    /// Whether the image is not to be had any more where it came from, until a person changes something there.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.end == End::Source && self.retry == Retry::WhenChanged
+    }
+}
+
+/// The cache's end has words of its own: who mends it is another person.
+fn at_cache(reason: &'static str) -> &'static str {
+    match reason {
+        "AddressRefused" => "CacheAddressRefused",
+        "Blocked" => "CacheBlocked",
+        "NotFound" => "CacheNotFound",
+        "RateLimited" => "CacheRateLimited",
+        "ReadOnly" => "CacheReadOnly",
+        "ServerError" => "CacheServerError",
+        "StorageFull" => "CacheStorageFull",
+        "Timeout" => "CacheTimeout",
+        "TlsFailed" => "CacheTlsFailed",
+        "Truncated" => "CacheTruncated",
+        "Unauthorized" => "CacheUnauthorized",
+        "UnexpectedAnswer" => "CacheUnexpectedAnswer",
+        "Unreachable" => "CacheUnreachable",
+        _ => "CacheFailed",
+    }
+}
+
+fn said_of_cache(error: &Error, to: &Destination) -> String {
+    let (registry, repository) = (&to.registry, &to.repository);
+    let what = match error.fault() {
+        Fault::Unauthorized { status, .. } => format!(
+            "refuses access (HTTP {status}); check CACHE_REGISTRY_USERNAME and CACHE_REGISTRY_PASSWORD, or the cache's docker config, and that this user may push to {repository}"
+        ),
+        fault => format!("could not take {repository}: {fault}{}", remedy(error.reason())),
+    };
+    format!("the cache {registry} {what}")
+}
+
+fn remedy(reason: &str) -> &'static str {
+    match reason {
+        "StorageFull" => "; give it more room, or a shorter spec.history to Tags that are cached",
+        "ReadOnly" => "; take it out of read-only mode",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn to() -> Destination {
+        let (registry, repository) = ("cache.internal:5000".parse().unwrap(), "dev/myapp".parse().unwrap());
+        Destination { registry, repository, tags: vec![] }
+    }
+
+    fn error(fault: Fault) -> Error {
+        Error::At { reference: "cache.internal:5000/dev/myapp:g0".parse().unwrap(), fault }
+    }
+
+    #[test]
+    fn the_end_that_failed_is_in_the_reason_and_in_the_message() {
+        let fault = Fault::Unauthorized { status: 401, credentials: 1 };
+        let cache = Failure::of_copy(&CopyError::Destination(error(fault.clone())), &to());
+        assert_eq!((cache.reason, cache.end), ("CacheUnauthorized", End::Cache));
+        assert!(cache.message.contains("the cache cache.internal:5000 refuses"), "{}", cache.message);
+        assert!(cache.message.contains("CACHE_REGISTRY_PASSWORD"), "{}", cache.message);
+        assert!(!cache.message.contains("--docker-config"), "{}", cache.message);
+        let source = Failure::of_copy(&CopyError::Source(error(fault)), &to());
+        assert_eq!((source.reason, source.end), ("Unauthorized", End::Source));
+    }
+
+    #[test]
+    fn an_image_is_lost_when_it_is_gone_where_it_came_from_and_not_when_somebody_is_away() {
+        let away = Fault::Timeout { host: "quay.io".into() };
+        let is_lost = |error: CopyError| Failure::of_copy(&error, &to()).is_lost();
+        assert!(is_lost(CopyError::Source(error(Fault::NotFound))));
+        assert!(!is_lost(CopyError::Source(error(away))));
+        assert!(!is_lost(CopyError::Destination(error(Fault::NotFound))));
+    }
+}

@@ -1,0 +1,283 @@
+//! Keeps a Tag's repository in the cache as its history is: the tag `current` where it belongs, and nothing that nobody needs.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Resource, ResourceExt};
+use tagger_api::{Tag, TagStatus};
+use tagger_core::generation::History;
+use tagger_core::reference::{Digest, Reference, Registry, TagName};
+use tagger_registry::{Client, Fault, Removal};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::copies::Copies;
+use super::prune::{Fate, attached, fate, sort};
+use crate::events::{Events, Tone};
+use crate::retries::spread;
+use crate::usage::Usage;
+
+/// How often a repository is looked at that needs nothing as far as anybody knows.
+const REGULARLY: Duration = Duration::from_secs(60 * 60);
+/// When one is looked at again that could not be tidied.
+const AFTER_FAILURE: Duration = Duration::from_secs(10 * 60);
+/// Within which time after a start every repository is looked at.
+const AT_FIRST: Duration = Duration::from_secs(60);
+/// How long a registry is not asked to remove anything, once it said that it does not.
+const FORBIDDEN: Duration = Duration::from_secs(24 * 60 * 60);
+/// How many repositories are tidied at once.
+const AT_ONCE: usize = 4;
+/// How long one may take: copies for the Tag wait meanwhile.
+const LONGEST: Duration = Duration::from_secs(120);
+
+/// What a repository was tidied for. Another layout wants another look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    name: String,
+    current: Option<i64>,
+    numbers: Vec<i64>,
+}
+
+impl Layout {
+    /// The layout of this status in this place.
+    pub(crate) fn of(status: Option<&TagStatus>, copies: &Copies) -> Self {
+        let references = status.iter().flat_map(|status| status.references.iter());
+        Self {
+            name: copies.name(),
+            current: status.and_then(|status| status.generation),
+            numbers: references.map(|known| known.generation).collect(),
+        }
+    }
+}
+
+/// Tidies the cache, and knows when which part of it is due.
+pub(crate) struct Tidier {
+    events: Events,
+    usage: Usage,
+    tags: Store<Tag>,
+    places: Arc<Semaphore>,
+    noted: Mutex<HashMap<String, (Layout, Timestamp)>>,
+    forbidden: Mutex<HashMap<Registry, Timestamp>>,
+}
+
+/// Why a repository could not be tidied.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Problem {
+    /// The cache did not do as it was asked.
+    #[error(transparent)]
+    Cache(#[from] tagger_registry::Error),
+    /// What is in use could not be found out, so nothing may go.
+    #[error("the Pods of the cluster could not be listed: {0}")]
+    Usage(#[from] kube::Error),
+    /// It went on for too long.
+    #[error("not done within {LONGEST:?}")]
+    TooSlow,
+}
+
+impl Tidier {
+    /// A tidier that reads the cluster's Tags from this store.
+    pub(crate) fn new(events: Events, usage: Usage, tags: Store<Tag>) -> Self {
+        let places = Arc::new(Semaphore::new(AT_ONCE));
+        Self { events, usage, tags, places, noted: Mutex::default(), forbidden: Mutex::default() }
+    }
+
+    /// When a repository is to be tidied.
+    pub(crate) fn due(&self, uid: &str, layout: &Layout, now: Timestamp) -> Timestamp {
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        match noted.get(uid) {
+            Some((known, again)) if known == layout => *again,
+            Some(_) => now,
+            None => {
+                // A quarter is what they are spread by.
+                let again = after(now, spread(AT_FIRST * 4, uid).saturating_sub(AT_FIRST * 4));
+                noted.insert(uid.to_owned(), (layout.clone(), again));
+                again
+            }
+        }
+    }
+
+    /// Notes that a repository is as this layout wants it.
+    pub(crate) fn is_tidy(&self, uid: &str, layout: Layout, now: Timestamp) {
+        self.note(uid, layout, after(now, spread(REGULARLY, uid)));
+    }
+
+    /// A place for one more repository, if there is one.
+    pub(crate) fn place(&self) -> Option<OwnedSemaphorePermit> {
+        self.places.clone().try_acquire_owned().ok()
+    }
+
+    /// Forgets a Tag that is gone.
+    pub(crate) fn forget(&self, uid: &str) {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+
+    /// Tidies a Tag's repository. What fails is logged, and tried again later.
+    pub(crate) async fn run(
+        &self,
+        tag: ObjectRef<Tag>,
+        uid: &str,
+        layout: Layout,
+        copies: &Copies,
+        client: &Client,
+    ) {
+        let tidied = tokio::time::timeout(LONGEST, self.tidy(&tag, uid, copies, client)).await;
+        match tidied.unwrap_or(Err(Problem::TooSlow)) {
+            Ok(()) => self.is_tidy(uid, layout, Timestamp::now()),
+            Err(error) => {
+                let ObjectRef { namespace, name, .. } = &tag;
+                tracing::warn!(namespace, name, %error, "the cache could not be tidied; trying again later");
+                self.note(uid, layout, after(Timestamp::now(), spread(AFTER_FAILURE, uid)));
+            }
+        }
+    }
+
+    async fn tidy(
+        &self,
+        tag: &ObjectRef<Tag>,
+        uid: &str,
+        copies: &Copies,
+        client: &Client,
+    ) -> Result<(), Problem> {
+        let Some(tag) = self.tags.get(tag).filter(|tag| tag.metadata.uid.as_deref() == Some(uid)) else {
+            return Ok(());
+        };
+        let Some(status) = &tag.status else { return Ok(()) };
+        point_current(status, copies, client).await?;
+        let Some(any) = Copies::current().and_then(|tag| copies.tagged(&tag)) else { return Ok(()) };
+        let tags = client.tags(&any).await?;
+        let sorted = sort(&tags, &status.references);
+        if sorted.fallen.is_empty() || self.is_forbidden(copies.registry()) {
+            return Ok(());
+        }
+        let mut own = digests(&status.references);
+        own.extend(named(&sorted.coming, copies, client).await?.into_iter().map(|(_, digest)| digest));
+        let mut used = self.usage.everywhere().await?;
+        let others = self.tags.state_filter(|other| other.metadata.uid.as_deref() != Some(uid));
+        used.extend(
+            others
+                .iter()
+                .filter_map(|other| other.status.as_ref())
+                .flat_map(|other| digests(&other.references)),
+        );
+        for (name, digest) in named(&sorted.fallen, copies, client).await? {
+            let done = match fate(&digest, &own, &used) {
+                Fate::Stays => continue,
+                Fate::Untagged => {
+                    // Where a tag can't be removed without what it names, it stays and does no harm.
+                    remove(copies.tagged(&name), client).await?;
+                    continue;
+                }
+                Fate::Removed => remove_image(&name, &digest, &tags, &own, copies, client).await?,
+            };
+            if done == Removal::Unsupported {
+                self.tell_forbidden(&tag, copies.registry());
+                return Ok(());
+            }
+            tracing::info!(
+                namespace = tag.namespace(),
+                name = tag.name_any(),
+                "removed {name}, {digest}, from the cache"
+            );
+        }
+        Ok(())
+    }
+
+    fn is_forbidden(&self, registry: &Registry) -> bool {
+        let forbidden = self.forbidden.lock().unwrap_or_else(PoisonError::into_inner);
+        forbidden.get(registry).is_some_and(|since| after(*since, FORBIDDEN) > Timestamp::now())
+    }
+
+    /// Tells of a registry that removes nothing: once, and not for each of its images.
+    fn tell_forbidden(&self, tag: &Tag, registry: &Registry) {
+        let mut forbidden = self.forbidden.lock().unwrap_or_else(PoisonError::into_inner);
+        if forbidden.insert(registry.clone(), Timestamp::now()).is_none() {
+            let note = format!(
+                "the cache {registry} forbids deletion, so that generations that fell out of the history stay there; allow it (for CNCF distribution: storage.delete.enabled) or remove them by hand. This is told once for all Tags"
+            );
+            tracing::warn!("{note}");
+            self.events.tell(tag.object_ref(&()), Tone::Warning, "CacheForbidsDeletion", "Tidy", note);
+        }
+    }
+
+    fn note(&self, uid: &str, layout: Layout, again: Timestamp) {
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.insert(uid.to_owned(), (layout, again));
+    }
+}
+
+/// Has the tag `current` name the current generation, where that is in the cache.
+async fn point_current(status: &TagStatus, copies: &Copies, client: &Client) -> Result<(), Problem> {
+    let digest = status.current().and_then(|current| {
+        let digest = current.digest()?;
+        (copies.reference(&digest).to_string() == current.image_reference).then_some(digest)
+    });
+    let (Some(digest), Some(tag)) = (digest, Copies::current()) else { return Ok(()) };
+    let Some(tagged) = copies.tagged(&tag) else { return Ok(()) };
+    if digest_of(&tagged, client).await? != Some(digest.clone()) {
+        client.tag(&tagged.pinned(&digest), &tag).await?;
+    }
+    Ok(())
+}
+
+/// Removes a generation's tag, what that names, and what is attached to it. What stays where the registry forbids that is told.
+async fn remove_image(
+    name: &TagName,
+    digest: &Digest,
+    tags: &[TagName],
+    own: &HashSet<Digest>,
+    copies: &Copies,
+    client: &Client,
+) -> Result<Removal, Problem> {
+    for (tag, attachment) in
+        named(&attached(tags, digest).cloned().collect::<Vec<_>>(), copies, client).await?
+    {
+        if !own.contains(&attachment) {
+            remove(copies.tagged(&tag), client).await?;
+            remove(copies.tagged(&tag).map(|tagged| tagged.pinned(&attachment)), client).await?;
+        }
+    }
+    // The tag goes first: a registry that can't remove a tag alone removes it with the manifest.
+    remove(copies.tagged(name), client).await?;
+    remove(copies.tagged(name).map(|tagged| tagged.pinned(digest)), client).await
+}
+
+async fn remove(reference: Option<Reference>, client: &Client) -> Result<Removal, Problem> {
+    match reference {
+        Some(reference) => Ok(client.remove(&reference).await?),
+        None => Ok(Removal::NotThere),
+    }
+}
+
+/// What each of these tags names; those that are gone are left out.
+async fn named(
+    tags: &[TagName],
+    copies: &Copies,
+    client: &Client,
+) -> Result<Vec<(TagName, Digest)>, Problem> {
+    let mut named = Vec::new();
+    for tag in tags {
+        let Some(tagged) = copies.tagged(tag) else { continue };
+        named.extend(digest_of(&tagged, client).await?.map(|digest| (tag.clone(), digest)));
+    }
+    Ok(named)
+}
+
+/// What a tag of the cache names, by its header: nothing is believed here but what we put there.
+async fn digest_of(tagged: &Reference, client: &Client) -> Result<Option<Digest>, Problem> {
+    match client.resolve(tagged, |_| Some(String::new())).await {
+        Ok(resolved) => Ok(Some(resolved.digest)),
+        Err(error) if matches!(error.fault(), Fault::NotFound | Fault::Moved(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn digests(history: &History) -> HashSet<Digest> {
+    history.iter().filter_map(|known| known.digest()).collect()
+}
+
+fn after(now: Timestamp, pause: Duration) -> Timestamp {
+    let pause = SignedDuration::try_from(pause).unwrap_or_default();
+    now.checked_add(pause).unwrap_or(Timestamp::MAX)
+}

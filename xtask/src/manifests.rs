@@ -10,6 +10,9 @@ use crate::reference;
 /// Tagger's own namespace, and the name of most of what is in it.
 const TAGGER: &str = "tagger";
 
+/// The right to read the credentials of namespaces.
+const CREDENTIALS: &str = "tagger-credentials";
+
 /// A file of `manifests/`: its name, and the objects in it.
 struct File {
     name: &'static str,
@@ -117,9 +120,15 @@ fn rights() -> Vec<Value> {
         rule("", &["secrets"], &["create"]),
         rule_for("", &["secrets"], &[secret], &["get", "list", "watch", "update"]),
     ]});
-    let binding = |kind: &str| {
+    // Apart from the rest, so that it can be bound in some namespaces only.
+    let credentials = json!({ "rules": [
+        rule("", &["secrets"], &["list"]),
+        rule_for("", &["serviceaccounts"], &["default"], &["get"]),
+    ]});
+    let hosting = json!({ "rules": [rule_for("", &["configmaps"], &["local-registry-hosting"], &["get"])] });
+    let binding = |kind: &str, name: &str| {
         json!({
-            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": TAGGER },
+            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name },
             "subjects": [{ "kind": "ServiceAccount", "name": TAGGER, "namespace": TAGGER }],
         })
     };
@@ -127,9 +136,13 @@ fn rights() -> Vec<Value> {
         named("Namespace", "v1", None, TAGGER, json!({})),
         named("ServiceAccount", "v1", Some(TAGGER), TAGGER, json!({})),
         named("ClusterRole", RBAC, None, TAGGER, cluster),
-        named("ClusterRoleBinding", RBAC, None, TAGGER, binding("ClusterRole")),
+        named("ClusterRoleBinding", RBAC, None, TAGGER, binding("ClusterRole", TAGGER)),
+        named("ClusterRole", RBAC, None, CREDENTIALS, credentials),
+        named("ClusterRoleBinding", RBAC, None, CREDENTIALS, binding("ClusterRole", CREDENTIALS)),
         named("Role", RBAC, Some(TAGGER), TAGGER, own),
-        named("RoleBinding", RBAC, Some(TAGGER), TAGGER, binding("Role")),
+        named("RoleBinding", RBAC, Some(TAGGER), TAGGER, binding("Role", TAGGER)),
+        named("Role", RBAC, Some("kube-public"), TAGGER, hosting),
+        named("RoleBinding", RBAC, Some("kube-public"), TAGGER, binding("Role", TAGGER)),
     ]
 }
 
@@ -159,6 +172,22 @@ mod tests {
                     assert!(!values.is_empty() && values.iter().all(|value| value != "*"), "{rule}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn secrets_are_listed_by_a_role_of_its_own_and_none_is_watched_outside_of_taggers_namespace() {
+        let about_secrets = |object: &Value| {
+            let rules = object["rules"].as_array().into_iter().flatten();
+            let verbs = rules
+                .filter(|rule| rule["resources"] == json!(["secrets"]))
+                .map(|rule| rule["verbs"].clone());
+            verbs.collect::<Vec<_>>()
+        };
+        for object in rights().iter().filter(|object| object["kind"] == "ClusterRole") {
+            let expected =
+                if object["metadata"]["name"] == CREDENTIALS { vec![json!(["list"])] } else { vec![] };
+            assert_eq!(about_secrets(object), expected, "{object}");
         }
     }
 

@@ -7,6 +7,7 @@
 //! * the workloads' loops, one a kind, roll out what the Tags' loop published, and repair what came in while admission was away.
 
 pub mod cache;
+mod credentials;
 mod events;
 mod mirrors;
 mod registries;
@@ -30,7 +31,8 @@ use tagger_api::workload::Kind;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use cache::{Cache, CacheSettings};
+use cache::Cache;
+use credentials::Credentials;
 use events::Events;
 use mirrors::{Lost, Mirrors, Places, Tidier};
 use registries::Registries;
@@ -50,10 +52,10 @@ pub struct Settings {
     pub imports: usize,
     /// How many images are copied into the cache at once from one registry.
     pub mirrors: usize,
-    /// Where the cache is, as far as an administrator said so.
-    pub cache: CacheSettings,
     /// How many workloads of a kind are rolled out at once.
     pub roll_outs: u16,
+    /// Where images are mirrored, as far as an administrator said so.
+    pub cache: cache::CacheSettings,
 }
 
 /// Runs the controller until it is told to stop, and then until what is under way is done.
@@ -91,6 +93,7 @@ pub async fn run(
     let usage = Usage { client: client.clone(), workloads: indexes.clone() };
     let context = Arc::new(tags::reconcile::Context {
         cache: Cache::new(client.clone(), settings.cache),
+        credentials: Arc::new(Credentials::new(client.clone(), registry.clone(), events.clone())),
         client,
         registry,
         tidier: Arc::new(Tidier::new(events.clone(), usage.clone(), tags)),

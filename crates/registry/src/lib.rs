@@ -34,7 +34,10 @@ pub use client::Client;
 pub use copy::{Amount, Copied, CopyError, CopyOptions, Destination, Progress, Removal};
 pub use error::{Error, Retry};
 pub use fault::Fault;
-pub use keychain::{Anonymous, Credential, DockerConfig, DockerConfigError, Keychain};
+pub use keychain::{
+    Anonymous, Credential, DockerConfig, DockerConfigError, DockerConfigFile, DockerConfigFileError,
+    ForRegistry, Keychain,
+};
 pub use manifest::ManifestProblem;
 pub use resolve::Resolved;
 pub use settings::{Authority, Limits, Settings, SettingsError};

@@ -1,5 +1,7 @@
 //! The command line. Flags, environment and documentation come from these definitions.
 
+mod cache;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -9,6 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use tagger_core::reference::Registry;
 use url::Url;
+
+pub use cache::{Cache, Given};
 
 /// Gives a Kubernetes cluster its own memory of container image tags.
 #[derive(Debug, Parser)]
@@ -54,6 +58,10 @@ pub struct Run {
     #[command(flatten)]
     pub registries: Registries,
 
+    /// Where images are mirrored
+    #[command(flatten)]
+    pub cache: Cache,
+
     /// Where /healthz and /readyz are served, over plain HTTP
     #[arg(long, env = "TAGGER_HEALTH_ADDRESS", value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
     pub health_address: SocketAddr,
@@ -61,6 +69,10 @@ pub struct Run {
     /// How many Tags are imported at once from one registry
     #[arg(long, env = "TAGGER_IMPORTS", value_name = "NUMBER", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub imports: u16,
+
+    /// How many images are copied into the cache at once from one registry; four times as many in all
+    #[arg(long, env = "TAGGER_MIRRORS", value_name = "NUMBER", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub mirrors: u16,
 
     /// How many workloads of a kind are rolled out at once
     #[arg(long, env = "TAGGER_ROLL_OUTS", value_name = "NUMBER", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -137,7 +149,8 @@ pub struct Registries {
     )]
     pub unqualified: Vec<Registry>,
 
-    /// A docker config.json with credentials for registries, used for every Tag
+    /// A docker config.json with credentials for registries, used for every Tag after those of its namespace; it is read again
+    /// when it changes
     #[arg(long, env = "TAGGER_DOCKER_CONFIG", value_name = "FILE")]
     pub docker_config: Option<PathBuf>,
 }

@@ -1,6 +1,7 @@
 //! The program: arguments, wiring, servers, shutdown. What it does is in the crates that it puts together.
 
 pub mod arguments;
+mod cache;
 mod health;
 mod logging;
 mod registries;

@@ -1,7 +1,7 @@
 //! The client of registries, as the flags describe it.
 
 use anyhow::{Context, Result};
-use tagger_registry::{Anonymous, Authority, Client, DockerConfig, Settings};
+use tagger_registry::{Anonymous, Authority, Client, DockerConfigFile, Settings};
 
 use crate::arguments::{Hosts, Registries};
 
@@ -27,14 +27,7 @@ pub(crate) fn client(flags: &Registries) -> Result<Client> {
     };
     let client = match &flags.docker_config {
         None => Client::new(settings, Anonymous),
-        Some(file) => {
-            let name = file.display();
-            let text =
-                std::fs::read(file).with_context(|| format!("--docker-config {name} can't be read"))?;
-            let config = DockerConfig::parse(&text)
-                .with_context(|| format!("--docker-config {name} can't be used"))?;
-            Client::new(settings, config)
-        }
+        Some(file) => Client::new(settings, DockerConfigFile::open(file).context("--docker-config")?),
     };
     client.context("the flags for registries can't be honoured")
 }

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{Admission, Run};
-use crate::{health, logging, registries, shutdown};
+use crate::{cache, health, logging, registries, shutdown};
 
 /// The port of the webhook's Service.
 const SERVICE_PORT: u16 = 443;
@@ -45,6 +45,7 @@ async fn serve(flags: Run) -> Result<()> {
          https://127.0.0.1:9443; behind the Service, nobody would answer it"
     );
     let registry = registries::client(&flags.registries)?;
+    let cache = cache::settings(&flags.cache, cache::password(), is_inside)?;
     let admission = listen(flags.admission.admission_address, "--admission-address")?;
     let health = listen(flags.health_address, "--health-address")?;
     let client = client().await?;
@@ -76,7 +77,9 @@ async fn serve(flags: Run) -> Result<()> {
         instance: flags.instance,
         namespace: flags.namespace.clone(),
         imports: flags.imports.into(),
+        mirrors: flags.mirrors.into(),
         roll_outs: flags.roll_outs,
+        cache,
     };
     // The controller ends first when told to, and that is in order: `/healthz` is not to call it dead while admission drains.
     let _listed = listed.clone();

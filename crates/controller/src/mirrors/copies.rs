@@ -1,15 +1,16 @@
 //! Where the copies of a Tag's images are, and how one gets there.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tagger_core::reference::{Digest, Reference, Registry, Repository, TagName};
-use tagger_registry::{Client, CopyOptions, Destination};
+use tagger_registry::{Client, CopyError, CopyOptions, Destination};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Failure;
 use crate::cache::{CachePlace, CacheProblem};
+use crate::credentials::{Access, Credentials};
 use crate::registries::Registries;
-use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The tag of the copy of the generation that workloads use now.
 const CURRENT: &str = "current";
@@ -105,7 +106,8 @@ impl Places {
 /// One copy, ready to be made.
 pub(crate) struct Copying {
     pub(crate) source: Reference,
-    pub(crate) from: Client,
+    pub(crate) access: Access,
+    pub(crate) credentials: Arc<Credentials>,
     pub(crate) to: Client,
     pub(crate) destination: Destination,
 }
@@ -115,9 +117,14 @@ impl Copying {
     pub(crate) async fn run(self, places: Arc<Places>) -> Result<(), Failure> {
         let _places = places.take(&self.source).await;
         let options = CopyOptions { referrers: true, ..CopyOptions::default() };
-        let copy = self.from.copy(&self.source, &self.to, &self.destination, &options);
+        let copy = self.access.client.copy(&self.source, &self.to, &self.destination, &options);
         match tokio::time::timeout(LONGEST, copy).await {
-            Ok(copied) => copied.map(drop).map_err(|error| Failure::of_copy(&error, &self.destination)),
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(CopyError::Source(error))) => {
+                let message = self.credentials.failed(&self.access, &error).await;
+                Err(Failure { message, ..Failure::of_source(&error) })
+            }
+            Ok(Err(CopyError::Destination(error))) => Err(Failure::of_cache(&error, &self.destination)),
             Err(_) => Err(Failure::too_slow(&self.source, LONGEST)),
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tagger_core::reference::Reference;
-use tagger_registry::{CopyError, Destination, Error, Fault, Retry};
+use tagger_registry::{Destination, Error, Fault, Retry};
 
 /// At which end something failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,22 +28,15 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// An image that could not be looked up.
-    pub(crate) fn of_import(error: &Error) -> Self {
+    /// An image that could not be had where it comes from.
+    pub(crate) fn of_source(error: &Error) -> Self {
         Self { reason: error.reason(), message: error.to_string(), end: End::Source, retry: error.retry() }
     }
 
-    /// An image that could not be copied.
-    pub(crate) fn of_copy(error: &CopyError, to: &Destination) -> Self {
-        match error {
-            CopyError::Source(error) => Self::of_import(error),
-            CopyError::Destination(error) => Self {
-                reason: at_cache(error.reason()),
-                message: said_of_cache(error, to),
-                end: End::Cache,
-                retry: error.retry(),
-            },
-        }
+    /// An image that the cache did not take.
+    pub(crate) fn of_cache(error: &Error, to: &Destination) -> Self {
+        let (reason, message) = (at_cache(error.reason()), said_of_cache(error, to));
+        Self { reason, message, end: End::Cache, retry: error.retry() }
     }
 
     /// A copy that went on for too long.
@@ -122,21 +115,20 @@ mod tests {
     #[test]
     fn the_end_that_failed_is_in_the_reason_and_in_the_message() {
         let fault = Fault::Unauthorized { status: 401, credentials: 1 };
-        let cache = Failure::of_copy(&CopyError::Destination(error(fault.clone())), &to());
+        let cache = Failure::of_cache(&error(fault.clone()), &to());
         assert_eq!((cache.reason, cache.end), ("CacheUnauthorized", End::Cache));
         assert!(cache.message.contains("the cache cache.internal:5000 refuses"), "{}", cache.message);
         assert!(cache.message.contains("CACHE_REGISTRY_PASSWORD"), "{}", cache.message);
         assert!(!cache.message.contains("--docker-config"), "{}", cache.message);
-        let source = Failure::of_copy(&CopyError::Source(error(fault)), &to());
+        let source = Failure::of_source(&error(fault));
         assert_eq!((source.reason, source.end), ("Unauthorized", End::Source));
     }
 
     #[test]
     fn an_image_is_lost_when_it_is_gone_where_it_came_from_and_not_when_somebody_is_away() {
         let away = Fault::Timeout { host: "quay.io".into() };
-        let is_lost = |error: CopyError| Failure::of_copy(&error, &to()).is_lost();
-        assert!(is_lost(CopyError::Source(error(Fault::NotFound))));
-        assert!(!is_lost(CopyError::Source(error(away))));
-        assert!(!is_lost(CopyError::Destination(error(Fault::NotFound))));
+        assert!(Failure::of_source(&error(Fault::NotFound)).is_lost());
+        assert!(!Failure::of_source(&error(away)).is_lost());
+        assert!(!Failure::of_cache(&error(Fault::NotFound), &to()).is_lost());
     }
 }

@@ -10,11 +10,13 @@ use tagger_api::Tag;
 use tagger_api::conditions::State;
 use tagger_core::generation::Generation;
 use tagger_core::mirroring::{Absent, Mirroring, absent, source_of};
-use tagger_core::reference::Reference;
+use tagger_core::reference::{Reference, TagName};
 
+use super::asking::imported;
 use super::outcome;
-use super::reconcile::{Asked, Context, Error, imported, uid};
+use super::reconcile::{Context, Error, uid};
 use crate::cache::CacheProblem;
+use crate::credentials::Access;
 use crate::events::Tone;
 use crate::mirrors::{Copies, Copying, Errand, Failure, Found, Layout};
 use crate::retries::{spread, until};
@@ -128,12 +130,13 @@ impl Context {
                 return self.give_up_for_now(tag, &failure, now).await;
             }
             Found::Nothing => match self.ask(tag, from, now).await? {
-                Asked::Later(action) => return Ok(action),
-                Asked::Found(resolved) => {
+                Err(action) => return Ok(action),
+                Ok((resolved, access)) => {
                     let source = resolved.reference.pinned(&resolved.digest);
                     let copy = copies.reference(&resolved.digest).to_string();
                     let new = imported(tag, number, resolved, now).moved_to(&copy);
-                    self.start_copy(tag, errand, source, new, copies, true);
+                    let copying = self.copying(source, access, copies, Copies::tags(number, true));
+                    self.start(tag, errand, copying, new);
                 }
             },
         }
@@ -180,7 +183,8 @@ impl Context {
             Found::Busy => {}
             Found::Nothing => {
                 let moved = known.moved_to(&copies.reference(&digest).to_string());
-                self.start_copy(tag, errand, source, moved, copies, is_current);
+                let (access, tags) = (self.credentials.of(tag).await, Copies::tags(number, is_current));
+                self.start(tag, errand, self.copying(source, access, copies, tags), moved);
             }
             Found::Ended(Ok(moved)) => return self.publish_moved(tag, &moved).await,
             Found::Ended(Err(failure)) => {
@@ -219,21 +223,13 @@ impl Context {
         Action::requeue(Duration::ZERO)
     }
 
-    fn start_copy(
-        &self,
-        tag: &Tag,
-        errand: Errand,
-        source: Reference,
-        becomes: Generation,
-        copies: &Copies,
-        is_current: bool,
-    ) {
-        let copying = Copying {
-            source,
-            from: self.registry.clone(),
-            to: self.cache.client(&self.registry, &copies.place),
-            destination: copies.destination(Copies::tags(becomes.generation, is_current)),
-        };
+    fn copying(&self, source: Reference, access: Access, copies: &Copies, tags: Vec<TagName>) -> Copying {
+        let to = self.cache.client(&self.registry, &copies.place);
+        let (credentials, destination) = (self.credentials.clone(), copies.destination(tags));
+        Copying { source, access, credentials, to, destination }
+    }
+
+    fn start(&self, tag: &Tag, errand: Errand, copying: Copying, becomes: Generation) {
         let places = self.places.clone();
         self.mirrors.start(tag, errand, async move { Some(copying.run(places).await.map(|()| becomes)) });
     }

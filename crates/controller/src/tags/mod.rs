@@ -1,5 +1,6 @@
 //! The Tags: watched, kept in the index that admission reads, and brought to where they are wanted.
 
+mod asking;
 mod cached;
 mod outcome;
 pub(crate) mod reconcile;

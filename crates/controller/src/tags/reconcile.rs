@@ -13,26 +13,29 @@ use tagger_api::conditions::State;
 use tagger_api::validation;
 use tagger_api::{Tag, TagStatus};
 use tagger_core::decide::{Situation, Step, decide, refusal};
-use tagger_core::generation::{Generation, History, Trigger};
+use tagger_core::generation::{Generation, History};
 use tagger_core::reference::Reference;
-use tagger_registry::{Fault, Resolved, Retry};
 
+use super::asking::imported;
 use super::outcome;
 use crate::cache::Cache;
+use crate::credentials::Credentials;
 use crate::events::{Events, Tone};
-use crate::mirrors::{Failure, Lost, Mirrors, Places, Tidier};
+use crate::mirrors::{Lost, Mirrors, Places, Tidier};
 use crate::registries::Registries;
-use crate::retries::{Retries, spread, until};
+use crate::retries::{Retries, until};
 use crate::usage::Usage;
 
 /// What bringing a Tag to where it is wanted takes.
 pub(crate) struct Context {
     pub(crate) client: Client,
-    pub(crate) registry: tagger_registry::Client,
+    pub(crate) credentials: Arc<Credentials>,
     pub(crate) events: Events,
     pub(crate) retries: Retries,
     pub(crate) registries: Registries,
     pub(crate) usage: Usage,
+    /// The client that namespaces give their credentials to.
+    pub(crate) registry: tagger_registry::Client,
     pub(crate) cache: Cache,
     pub(crate) mirrors: Mirrors,
     /// For copies.
@@ -198,50 +201,12 @@ impl Context {
         now: Timestamp,
     ) -> Result<Action, Error> {
         match self.ask(tag, from, now).await? {
-            Asked::Later(action) => Ok(action),
-            Asked::Found(resolved) => {
+            Err(action) => Ok(action),
+            Ok((resolved, _)) => {
                 self.publish(tag, imported(tag, number, resolved, now), now).await?;
                 Ok(Action::await_change())
             }
         }
-    }
-
-    /// Asks the registry what a Tag's `from` points at now, or says when to look at the Tag again.
-    pub(super) async fn ask(&self, tag: &Tag, from: &Reference, now: Timestamp) -> Result<Asked, Error> {
-        let places = self.registries.places(from).acquire_owned().await;
-        if let Some(held) = self.registries.held_until(from, now) {
-            return self.hold(tag, from, held, now).await.map(Asked::Later);
-        }
-        let known = outcome::known_here(tag, from);
-        let resolved = self.registry.resolve(from, |digest| known.get(digest).cloned()).await;
-        drop(places);
-        match &resolved {
-            Err(error) if matches!(error.fault(), Fault::Unreachable { .. } | Fault::Timeout { .. }) => {
-                self.registries.is_silent(from, Timestamp::now());
-            }
-            _ => self.registries.answers(from),
-        }
-        match resolved {
-            Ok(resolved) => Ok(Asked::Found(resolved)),
-            Err(error) => self.give_up_for_now(tag, &Failure::of_import(&error), now).await.map(Asked::Later),
-        }
-    }
-
-    /// Leaves a registry alone that did not answer other Tags. A Tag that was told nothing yet is told why.
-    async fn hold(
-        &self,
-        tag: &Tag,
-        from: &Reference,
-        until_when: Timestamp,
-        now: Timestamp,
-    ) -> Result<Action, Error> {
-        let observed = tag.status.as_ref().and_then(|status| status.observed_generation);
-        if let (true, Some(registry)) = (observed != tag.metadata.generation, from.registry()) {
-            let message = format!("{registry} does not answer other Tags; it is asked again soon");
-            let waits = State::Reconciling { reason: "Unreachable", message };
-            self.write(tag, outcome::settled(tag, &waits, now)).await?;
-        }
-        Ok(Action::requeue(spread(until(until_when, now), uid(tag))))
     }
 
     /// Writes a new generation as the current one. Says whether it was written, and where it was, what with it.
@@ -271,27 +236,6 @@ impl Context {
         Ok(written.then_some(status))
     }
 
-    pub(super) async fn give_up_for_now(
-        &self,
-        tag: &Tag,
-        failure: &Failure,
-        now: Timestamp,
-    ) -> Result<Action, Error> {
-        let (reason, message) = (failure.reason, &failure.message);
-        tracing::warn!(namespace = tag.namespace(), name = tag.name_any(), reason, message, "import failed");
-        // What only a person can mend is asked for again as well: nobody tells Tagger when an image was pushed at last.
-        let asked = match failure.retry {
-            Retry::After(pause) => Some(pause),
-            Retry::Soon | Retry::WhenChanged => None,
-        };
-        let due = self.retries.failed(uid(tag), tag.metadata.generation, asked, now);
-        if self.write(tag, outcome::failed(tag, reason, message.clone(), now)).await? {
-            let note = format!("import of {} failed: {message}", tag.spec.from);
-            self.events.tell(tag.object_ref(&()), Tone::Warning, reason, "Import", note);
-        }
-        Ok(Action::requeue(until(due, Timestamp::now()).max(Duration::from_millis(100))))
-    }
-
     /// Writes a status over the version that was looked at, if it says anything new. Says whether it was written: where
     /// somebody else was first, the watch tells of it, and the Tag is looked at again.
     pub(super) async fn write(&self, tag: &Tag, status: TagStatus) -> Result<bool, Error> {
@@ -315,6 +259,7 @@ impl Context {
 
     /// Forgets a Tag that is gone.
     pub(crate) fn forget(&self, tag: &Tag) {
+        self.credentials.forget(tag);
         self.retries.forget(uid(tag));
         self.mirrors.done(uid(tag));
         self.lost.forget(uid(tag));
@@ -325,28 +270,6 @@ impl Context {
 
 async fn timely<T>(call: impl Future<Output = T>) -> Result<T, Error> {
     tokio::time::timeout(LONGEST, call).await.map_err(|_| Error::TooSlow)
-}
-
-/// What asking a registry came to.
-pub(super) enum Asked {
-    Found(Resolved),
-    /// It is to be asked at another time.
-    Later(Action),
-}
-
-/// The generation that a Tag imports, used from where it comes from.
-pub(super) fn imported(tag: &Tag, number: i64, resolved: Resolved, now: Timestamp) -> Generation {
-    Generation {
-        generation: number,
-        from: tag.spec.from.clone(),
-        imported_at: outcome::whole_seconds(now),
-        image_reference: resolved.reference.pinned(&resolved.digest).to_string(),
-        digest: Some(resolved.digest),
-        tag: resolved.reference.tag().map(ToString::to_string),
-        media_type: Some(resolved.media_type),
-        trigger: Some(Trigger::Spec),
-        source: None,
-    }
 }
 
 pub(super) fn uid(tag: &Tag) -> &str {

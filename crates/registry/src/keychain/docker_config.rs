@@ -72,28 +72,62 @@ struct Entry {
 impl DockerConfig {
     /// Reads a `config.json`, the content of `.dockerconfigjson`.
     pub fn parse(json: &[u8]) -> Result<Self, DockerConfigError> {
-        #[derive(Deserialize)]
-        struct Config {
-            auths: Option<BTreeMap<String, Value>>,
-        }
-        let config: Config = serde_json::from_slice(json).map_err(|_| DockerConfigError::NotAConfig)?;
-        Self::from_entries(config.auths.unwrap_or_default())
+        Self::whole(Self::salvage(json))
     }
 
     /// Reads the older form without `auths` around it, the content of `.dockercfg`.
     pub fn parse_legacy(json: &[u8]) -> Result<Self, DockerConfigError> {
-        Self::from_entries(serde_json::from_slice(json).map_err(|_| DockerConfigError::NotAConfig)?)
+        Self::whole(Self::salvage_legacy(json))
     }
 
-    fn from_entries(raw: BTreeMap<String, Value>) -> Result<Self, DockerConfigError> {
-        let mut entries = Vec::new();
-        for (name, value) in raw {
-            let pattern = Pattern::parse(&name).ok_or_else(|| DockerConfigError::Name(shown(&name)))?;
-            let entry = Entry::deserialize(value).map_err(|_| DockerConfigError::Shape(shown(&name)))?;
-            entries.extend(entry.credential(&name)?.map(|credential| (pattern, credential)));
+    /// Reads a `config.json` as far as it can be: a damaged entry does not stop the others, and is told.
+    pub fn salvage(json: &[u8]) -> (Self, Vec<DockerConfigError>) {
+        #[derive(Deserialize)]
+        struct Config {
+            auths: Option<BTreeMap<String, Value>>,
         }
-        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
-        Ok(Self { entries })
+        Self::from_entries(
+            serde_json::from_slice(json).map(|config: Config| config.auths.unwrap_or_default()),
+        )
+    }
+
+    /// Reads the older form as far as it can be.
+    pub fn salvage_legacy(json: &[u8]) -> (Self, Vec<DockerConfigError>) {
+        Self::from_entries(serde_json::from_slice(json))
+    }
+
+    /// Several configs as one: the most specific entry of all comes first, and of equally specific ones that of the
+    /// earlier config.
+    pub fn merged(configs: impl IntoIterator<Item = Self>) -> Self {
+        let mut entries: Vec<_> = configs.into_iter().flat_map(|config| config.entries).collect();
+        entries.sort_by_key(|(pattern, _)| pattern.specific());
+        Self { entries }
+    }
+
+    /// How many credentials there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no credential at all.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    fn whole((config, problems): (Self, Vec<DockerConfigError>)) -> Result<Self, DockerConfigError> {
+        problems.into_iter().next().map_or(Ok(config), Err)
+    }
+
+    fn from_entries(raw: serde_json::Result<BTreeMap<String, Value>>) -> (Self, Vec<DockerConfigError>) {
+        let Ok(raw) = raw else { return (Self::default(), vec![DockerConfigError::NotAConfig]) };
+        let (mut entries, mut problems) = (Vec::new(), Vec::new());
+        for (name, value) in raw {
+            match Entry::read(&name, value) {
+                Ok(entry) => entries.extend(entry),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        (Self::merged([Self { entries }]), problems)
     }
 }
 
@@ -105,6 +139,12 @@ impl Keychain for DockerConfig {
 }
 
 impl Entry {
+    fn read(name: &str, value: Value) -> Result<Option<(Pattern, Credential)>, DockerConfigError> {
+        let pattern = Pattern::parse(name).ok_or_else(|| DockerConfigError::Name(shown(name)))?;
+        let entry = Self::deserialize(value).map_err(|_| DockerConfigError::Shape(shown(name)))?;
+        Ok(entry.credential(name)?.map(|credential| (pattern, credential)))
+    }
+
     /// None for an entry that only says that a helper has the credential. `auth` counts before the two fields, and an
     /// identity token before both, as docker has it.
     fn credential(self, name: &str) -> Result<Option<Credential>, DockerConfigError> {
@@ -124,7 +164,9 @@ impl Entry {
 
 fn decode(auth: &str) -> Option<(String, SecretString)> {
     let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-    let bytes = GeneralPurpose::new(&STANDARD, config).decode(auth.trim()).ok()?;
+    // Tools that encode break long lines, which the kubelet's decoder passes over.
+    let auth: String = auth.split_whitespace().collect();
+    let bytes = GeneralPurpose::new(&STANDARD, config).decode(auth).ok()?;
     let text = String::from_utf8(bytes).ok()?;
     let (username, password) = text.split_once(':')?;
     // Some clients end the password with NULs.
@@ -156,6 +198,7 @@ mod tests {
     #[case::auth(r#"{"auth":"bWU6c2VjcmV0"}"#, &["me:secret"])]
     #[case::auth_unpadded(r#"{"auth":"bWU6c2VjcmV0cw"}"#, &["me:secrets"])]
     #[case::auth_padded(r#"{"auth":"bWU6c2VjcmV0cw=="}"#, &["me:secrets"])]
+    #[case::auth_in_lines(r#"{"auth":"bWU6\nc2VjcmV0cw==\n"}"#, &["me:secrets"])]
     #[case::auth_with_nul(r#"{"auth":"bWU6c2VjcmV0AA=="}"#, &["me:secret"])]
     #[case::auth_before_fields(r#"{"auth":"bWU6c2VjcmV0","username":"x","password":"y"}"#, &["me:secret"])]
     #[case::colons_in_the_password(r#"{"auth":"bWU6YTpi"}"#, &["me:a:b"])]
@@ -184,6 +227,30 @@ mod tests {
         assert_eq!(given(&config, "quay.io/a/b"), ["path:", "host:", "glob:"]);
         assert_eq!(given(&config, "docker.io/fedora"), ["hub:", "glob:"]);
         assert!(given(&config, "registry.example.com/a").is_empty());
+    }
+
+    #[test]
+    fn of_several_configs_the_most_specific_entry_comes_first_and_of_equal_ones_that_of_the_earlier_config() {
+        let config = |json: &str| DockerConfig::parse_legacy(json.as_bytes()).unwrap();
+        let first = config(r#"{"quay.io":{"username":"first"},"quay.io/z":{"username":"path z"}}"#);
+        let second = config(r#"{"quay.io":{"username":"second"},"quay.io/a":{"username":"path a"}}"#);
+        let third = config(r#"{"qua?.io":{"username":"glob"},"*.io/a/b":{"username":"longer path"}}"#);
+        let merged = DockerConfig::merged([first.clone(), second.clone(), third.clone()]);
+        let expected = ["longer path:", "path a:", "first:", "second:", "glob:"];
+        assert_eq!(given(&merged, "quay.io/a/b"), expected);
+        let turned = DockerConfig::merged([third, second, first]);
+        assert_eq!(given(&turned, "quay.io/a/b"), ["longer path:", "path a:", "second:", "first:", "glob:"]);
+        assert_eq!((merged.len(), merged.is_empty()), (6, false));
+    }
+
+    #[test]
+    fn a_damaged_entry_does_not_stop_the_others() {
+        let json = br#"{"auths":{"":{},"ghcr.io":{"auth":"!"},"quay.io":{"username":"me"}}}"#;
+        let (config, problems) = DockerConfig::salvage(json);
+        assert_eq!(given(&config, "quay.io/a"), ["me:"]);
+        let expected = [DockerConfigError::Name(String::new()), DockerConfigError::Auth("ghcr.io".into())];
+        assert_eq!(problems, expected);
+        assert_eq!(DockerConfig::salvage_legacy(b"[]").1, [DockerConfigError::NotAConfig]);
     }
 
     #[rstest]

@@ -2,11 +2,15 @@
 
 mod credential;
 mod docker_config;
+mod file;
+mod for_registry;
 mod pattern;
 
 pub use credential::Credential;
 pub(crate) use credential::{CredentialId, CredentialKind};
 pub use docker_config::{DockerConfig, DockerConfigError};
+pub use file::{DockerConfigFile, DockerConfigFileError};
+pub use for_registry::ForRegistry;
 use tagger_core::reference::{Registry, Repository};
 
 /// Gives the credentials that may be shown to a registry for one of its repositories.
@@ -20,6 +24,13 @@ pub trait Keychain: Send + Sync {
 impl<K: Keychain + ?Sized> Keychain for std::sync::Arc<K> {
     fn credentials(&self, registry: &Registry, repository: &Repository) -> Vec<Credential> {
         self.as_ref().credentials(registry, repository)
+    }
+}
+
+/// Several keychains as one: the credentials of the first one first.
+impl Keychain for Vec<std::sync::Arc<dyn Keychain>> {
+    fn credentials(&self, registry: &Registry, repository: &Repository) -> Vec<Credential> {
+        self.iter().flat_map(|keychain| keychain.credentials(registry, repository)).collect()
     }
 }
 

@@ -2,18 +2,24 @@ use tagger_core::reference::{Registry, Repository};
 
 /// Says for which images an entry of a docker config counts, as the kubelet reads its name: a host, which may have `*`
 /// and `?` within a label, a port, and a prefix of the path.
-///
-/// Derived order is the order of trial: the most specific first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pattern {
-    /// Longer paths first, then whole hosts before globs, then more labels.
-    specific: std::cmp::Reverse<(usize, bool, usize)>,
+    specific: Specific,
     host: String,
     port: Option<u16>,
     path: String,
 }
 
+/// How specific a pattern is. Its order is the order of trial: longer paths first, then whole hosts before globs, then more
+/// labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Specific(std::cmp::Reverse<(usize, bool, usize)>);
+
 impl Pattern {
+    pub(super) fn specific(&self) -> Specific {
+        self.specific
+    }
+
     /// None for a text that names no host.
     pub(super) fn parse(entry: &str) -> Option<Self> {
         let bare = entry.strip_prefix("https://").or_else(|| entry.strip_prefix("http://")).unwrap_or(entry);
@@ -28,7 +34,7 @@ impl Pattern {
         let path = path.trim_start_matches('/').to_owned();
         let path = if matches!(path.as_str(), "v1" | "v2") { String::new() } else { path };
         let plain = !host.contains(['*', '?']);
-        let specific = std::cmp::Reverse((path.len(), plain, host.split('.').count()));
+        let specific = Specific(std::cmp::Reverse((path.len(), plain, host.split('.').count())));
         Some(Self { specific, host, port, path })
     }
 
@@ -156,7 +162,7 @@ mod tests {
         let entries = ["*.io", "quay.io", "quay.io/a", "*.io/a/b", "*.*.io"];
         let mut patterns: Vec<_> =
             entries.iter().map(|entry| (Pattern::parse(entry).unwrap(), *entry)).collect();
-        patterns.sort();
+        patterns.sort_by_key(|(pattern, _)| pattern.specific());
         let sorted: Vec<_> = patterns.into_iter().map(|(_, entry)| entry).collect();
         assert_eq!(sorted, ["*.io/a/b", "quay.io/a", "quay.io", "*.*.io", "*.io"]);
     }

@@ -3,6 +3,11 @@
 //! It has no referrers API, so it exercises the fallback by tag; [`crate::proxy`] adds the API and
 //! every kind of failure.
 
+mod disk;
+mod options;
+mod storage;
+
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,48 +24,15 @@ use crate::log::tail;
 use crate::port::Port;
 use crate::scratch::Scratch;
 use crate::target::{Credentials, Target};
+use disk::Disk;
+
+pub use options::RegistryOptions;
 
 /// How long a registry may take to start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The cheapest that bcrypt allows: each request of a test pays for it.
 const BCRYPT_COST: u32 = 4;
-
-/// What a registry is started with; by default it is plain HTTP and open to all.
-#[derive(Clone, Debug, Default)]
-pub struct RegistryOptions {
-    tls: bool,
-    user: Option<Credentials>,
-    receiver: Option<Receiver>,
-}
-
-/// Where the registry sends its notifications.
-#[derive(Clone, Debug)]
-struct Receiver {
-    url: String,
-    authorization: Option<String>,
-}
-
-impl RegistryOptions {
-    /// Serves HTTPS, with a certificate of an authority of its own.
-    pub fn tls(mut self) -> Self {
-        self.tls = true;
-        self
-    }
-
-    /// Lets in only this user, by basic authentication.
-    pub fn user(mut self, name: &str, password: &str) -> Self {
-        self.user = Some(Credentials { user: name.to_owned(), password: password.to_owned() });
-        self
-    }
-
-    /// Sends a notification of each push, pull and deletion to `url`, with this `Authorization`.
-    pub fn notify(mut self, url: &str, authorization: Option<&str>) -> Self {
-        self.receiver =
-            Some(Receiver { url: url.to_owned(), authorization: authorization.map(str::to_owned) });
-        self
-    }
-}
 
 /// A running registry. It ends when it is dropped or when this process dies.
 pub struct Registry {
@@ -69,6 +41,9 @@ pub struct Registry {
     configuration: PathBuf,
     ca_file: Option<PathBuf>,
     target: Target,
+    data: PathBuf,
+    // Before the folder that it is mounted in, so that it is dropped before.
+    disk: Option<Disk>,
     files: Scratch,
     port: Port,
 }
@@ -78,7 +53,9 @@ impl Registry {
     pub async fn start(assets: &Assets, options: &RegistryOptions) -> Result<Self> {
         let files = Scratch::in_memory()?;
         let port = Port::take()?;
-        let mut configuration = configuration(&files, &port);
+        let disk = options.disk.map(|bytes| Disk::mount(&files, bytes)).transpose()?;
+        let data = disk.as_ref().map_or_else(|| files.path().join("data"), |disk| disk.path().to_owned());
+        let mut configuration = options.configuration(&data, &port);
         let mut ca = None;
         let mut ca_file = None;
         if options.tls {
@@ -96,9 +73,6 @@ impl Registry {
             let users = files.write("htpasswd", format!("{user}:{hash}\n"))?;
             configuration["auth"] = json!({"htpasswd": {"realm": "tagger test registry", "path": users}});
         }
-        if let Some(receiver) = &options.receiver {
-            configuration["notifications"] = notifications(receiver);
-        }
         let scheme = if options.tls { "https" } else { "http" };
         let registry = Self {
             process: Mutex::default(),
@@ -110,10 +84,15 @@ impl Registry {
                 ca.as_deref(),
                 options.user.clone(),
             )?,
+            data,
+            disk,
             files,
             port,
         };
         registry.start_again().await?;
+        if options.full {
+            registry.fill_disk()?;
+        }
         Ok(registry)
     }
 
@@ -164,14 +143,57 @@ impl Registry {
         }
     }
 
+    /// Begins or ends maintenance: the registry is started anew, on the same port and data.
+    pub async fn set_read_only(&self, read_only: bool) -> Result<()> {
+        self.reconfigure("/storage/maintenance/readonly/enabled", json!(read_only)).await
+    }
+
+    /// Lets manifests be deleted, or no longer: the registry is started anew, on the same port and data.
+    pub async fn set_delete(&self, allowed: bool) -> Result<()> {
+        self.reconfigure("/storage/delete/enabled", json!(allowed)).await
+    }
+
+    /// Takes up all the space that is left, where the registry has a disk of its own.
+    pub fn fill_disk(&self) -> Result<()> {
+        self.disk()?.fill()
+    }
+
+    /// Makes space again, as an administrator would: by what [`Self::fill_disk`] took and by what
+    /// broken uploads left. The registry is started anew, for it never closes a broken upload.
+    pub async fn free_disk(&self) -> Result<()> {
+        self.stop()?;
+        storage::forget_uploads(&self.data)?;
+        self.disk()?.free()?;
+        self.start_again().await
+    }
+
+    /// The digests of all that lies on the registry's disk, blobs and manifests, of all repositories.
+    pub fn stored(&self) -> Result<Vec<String>> {
+        storage::blobs(&self.data)
+    }
+
+    /// Whether the bytes of a blob or a manifest lie on the registry's disk, for any repository.
+    pub fn stores(&self, digest: &str) -> Result<bool> {
+        Ok(storage::blob(&self.data, digest)?.join("data").is_file())
+    }
+
     /// Takes a blob's bytes away behind the registry's back, as its garbage collection would.
     pub fn lose_blob(&self, digest: &str) -> Result<()> {
-        let Some((algorithm, hex)) = digest.split_once(':').filter(|(_, hex)| hex.len() > 2) else {
-            bail!("{digest} is not a digest");
-        };
-        let folder =
-            self.files.path().join("data/docker/registry/v2/blobs").join(algorithm).join(&hex[..2]).join(hex);
-        std::fs::remove_dir_all(&folder).with_context(|| format!("remove {}", folder.display()))
+        let folder = storage::blob(&self.data, digest)?;
+        fs::remove_dir_all(&folder).with_context(|| format!("remove {}", folder.display()))
+    }
+
+    fn disk(&self) -> Result<&Disk> {
+        self.disk.as_ref().context("the registry has no disk of its own: start it with disk_of or full_disk")
+    }
+
+    async fn reconfigure(&self, pointer: &str, value: Value) -> Result<()> {
+        let mut configuration: Value = serde_json::from_slice(&fs::read(&self.configuration)?)?;
+        let place = configuration.pointer_mut(pointer).context("the configuration has no such place")?;
+        *place = value;
+        fs::write(&self.configuration, configuration.to_string())?;
+        self.stop()?;
+        self.start_again().await
     }
 
     async fn wait_until_it_answers(&self) -> Result<()> {
@@ -201,32 +223,4 @@ impl Drop for Registry {
         // Its data go with it, so it need not end in good order.
         let _ = self.stop();
     }
-}
-
-/// The registry's configuration; it reads YAML, and JSON is YAML.
-fn configuration(files: &Scratch, port: &Port) -> Value {
-    json!({
-        "version": "0.1",
-        "log": {"level": "info"},
-        "storage": {
-            "filesystem": {"rootdirectory": files.path().join("data")},
-            "delete": {"enabled": true},
-        },
-        // With no secret of its own, a restarted registry refuses uploads that had begun before.
-        "http": {"addr": format!("127.0.0.1:{}", port.number()), "secret": "of no value to anyone"},
-    })
-}
-
-fn notifications(receiver: &Receiver) -> Value {
-    let mut endpoint = json!({
-        "name": "receiver",
-        "url": receiver.url,
-        "timeout": "5s",
-        "threshold": 3,
-        "backoff": "200ms",
-    });
-    if let Some(authorization) = &receiver.authorization {
-        endpoint["headers"] = json!({"Authorization": [authorization]});
-    }
-    json!({"endpoints": [endpoint]})
 }

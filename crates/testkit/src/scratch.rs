@@ -3,6 +3,7 @@
 use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
@@ -12,6 +13,9 @@ const PREFIX: &str = "tagger-test-";
 
 /// The file in each folder that its owner holds locked.
 const OWNED: &str = ".owned";
+
+/// The sub-folder that a disk of its own may be mounted on.
+pub(crate) const MOUNT: &str = "mount";
 
 /// A folder that is removed when this value is dropped, or by the next test after a crash.
 #[derive(Debug)]
@@ -70,6 +74,10 @@ fn sweep(base: &Path) {
         }
         let Ok(owned) = File::open(entry.path().join(OWNED)) else { continue };
         if owned.try_lock().is_ok() {
+            let mount = entry.path().join(MOUNT);
+            if mount.is_dir() {
+                let _ = Command::new("umount").arg("--lazy").arg(&mount).output();
+            }
             let _ = fs::remove_dir_all(entry.path());
         }
     }

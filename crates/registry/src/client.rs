@@ -1,16 +1,19 @@
 use std::sync::Arc;
 
-use tagger_core::reference::{Digest, Reference, Registry};
+use tagger_core::reference::{Digest, Reference, Registry, Repository};
 use tokio::time::{Instant, timeout_at};
 
+use crate::copy::Shared;
 use crate::error::Error;
 use crate::fault::Fault;
 use crate::keychain::Keychain;
+use crate::remote::Remote;
 use crate::resolve::{Lookup, Resolved, gather};
 use crate::settings::{Settings, SettingsError};
-use crate::transport::{Access, Transport};
+use crate::transport::{Access, Scope, Transport};
 
-/// Asks registries what tags point at. Cheap to clone; clones share connections and tokens.
+/// Asks registries what tags point at, and copies images between them. Cheap to clone; clones share connections, tokens and
+/// budgets.
 ///
 /// ```no_run
 /// use tagger_registry::{Anonymous, Client, Settings};
@@ -26,13 +29,15 @@ pub struct Client {
     transport: Arc<Transport>,
     keychains: Vec<Arc<dyn Keychain>>,
     unqualified: Arc<[Registry]>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl Client {
     /// A client that does what these settings say. Settings that can't be honoured are an error.
     pub fn new(settings: Settings, keychain: impl Keychain + 'static) -> Result<Self, SettingsError> {
         let transport = Arc::new(Transport::new(&settings)?);
-        Ok(Self { transport, keychains: vec![Arc::new(keychain)], unqualified: settings.unqualified.into() })
+        let (keychains, unqualified) = (vec![Arc::new(keychain) as _], settings.unqualified.into());
+        Ok(Self { transport, keychains, unqualified, shared: Arc::default() })
     }
 
     /// The same client, with more credentials: those of this keychain come before the ones that it has. A Tag's own
@@ -48,6 +53,23 @@ impl Client {
     /// HTTP: for a registry that became known later than the settings. The one that was named before is let no more.
     pub fn also_reach(&self, registry: &Registry, plain: bool) {
         self.transport.also_reach(registry, plain);
+    }
+
+    /// The same client, with the credentials of this keychain in place of those that it has.
+    #[must_use]
+    pub fn with_only(&self, keychain: impl Keychain + 'static) -> Self {
+        Self { keychains: vec![Arc::new(keychain)], ..self.clone() }
+    }
+
+    /// A repository to read from.
+    pub(crate) fn reader(&self, registry: &Registry, repository: &Repository) -> Result<Remote, Fault> {
+        let access = Access::pull(repository, gather(&self.keychains, repository, registry));
+        Remote::new(self.transport.clone(), registry.clone(), repository.clone(), access)
+    }
+
+    /// A repository to write to.
+    pub(crate) fn writer(&self, registry: &Registry, repository: &Repository) -> Result<Remote, Fault> {
+        self.reader(registry, repository).map(|remote| remote.scoped(Scope::push(repository)))
     }
 
     /// Says what the reference points at now, having hashed it, unless `known` tells the media type of that digest.
@@ -89,10 +111,8 @@ impl Client {
         K: Fn(&Digest) -> Option<String> + Send + Sync,
     {
         let deadline: Instant = self.transport.deadline();
-        let access = Access {
-            repository: reference.repository(),
-            credentials: gather(&self.keychains, reference, registry),
-        };
+        let access =
+            Access::pull(reference.repository(), gather(&self.keychains, reference.repository(), registry));
         let lookup = Lookup { transport: &self.transport, registry, reference, access, known, deadline };
         let outcome = timeout_at(deadline, lookup.run(sole)).await;
         let outcome = outcome.unwrap_or_else(|_| Err(Fault::Timeout { host: registry.to_string() }));

@@ -1,4 +1,12 @@
-//! SKELETON: the lead replaces this file.
+//! Copies images from registry to registry: whole, byte for byte, and through memory alone.
+
+mod attached;
+mod blob;
+mod flights;
+mod image;
+mod shared;
+mod tally;
+
 use std::sync::Arc;
 
 use tagger_core::reference::{Digest, Reference, Registry, Repository, TagName};
@@ -6,6 +14,10 @@ use tagger_core::reference::{Digest, Reference, Registry, Repository, TagName};
 use crate::client::Client;
 use crate::error::{Error, Retry};
 use crate::fault::Fault;
+use crate::push::NotSent;
+use crate::remote::Remote;
+use image::Copying;
+pub(crate) use shared::Shared;
 
 /// Says where a copy goes, and what it is called there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,57 +26,68 @@ pub struct Destination {
     pub registry: Registry,
     /// The repository.
     pub repository: Repository,
-    /// The tags that the copy is given, when all of it is there.
+    /// The tags that the copy is given when all of it is there. With none, it can be had by its digest alone, and some
+    /// registries clear such images away.
     pub tags: Vec<TagName>,
 }
 
-/// What goes with a copy.
+impl Destination {
+    /// The copy by its digest, as it can be pulled.
+    pub fn by_digest(&self, digest: &Digest) -> Reference {
+        let tag = self.tags.first().cloned().unwrap_or_else(TagName::latest);
+        Reference::tagged(self.registry.clone(), self.repository.clone(), tag).pinned(digest)
+    }
+}
+
+/// Says what goes with a copy.
 #[derive(Clone, Default)]
 pub struct CopyOptions {
-    /// Whether signatures, SBOMs and attestations follow.
+    /// Whether signatures, SBOMs and attestations follow: OCI referrers, and the older `.sig`, `.att` and `.sbom` tags.
     pub referrers: bool,
-    /// Told of each step.
+    /// Told of each step, from whichever thread takes it. It must not block.
     pub progress: Option<Arc<dyn Fn(Progress) + Send + Sync>>,
 }
 
 /// A step of a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// So many bytes of blobs are to be there.
+    /// So many more bytes of blobs belong to the copy.
     Found(u64),
-    /// So many more bytes of blobs are there.
-    Done(u64),
+    /// So many more bytes have passed. Those of a blob that had to begin anew pass again.
+    Passed(u64),
+    /// So many more bytes need not pass: they are there, or the destination has them elsewhere.
+    Spared(u64),
 }
 
-/// So many blobs, of so many bytes.
+/// So many blobs, with so many bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Amount {
     /// How many.
     pub blobs: u64,
-    /// Their bytes.
+    /// The bytes of all of them.
     pub bytes: u64,
 }
 
-/// What came of a copy.
+/// Says what came of a copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Copied {
-    /// The digest of the manifest or index.
+    /// The digest of the manifest or index, at both ends.
     pub digest: Digest,
     /// Its media type.
     pub media_type: String,
-    /// Its bytes.
+    /// Its bytes, those of the manifest alone.
     pub size: u64,
-    /// What travelled.
+    /// The blobs that travelled.
     pub sent: Amount,
-    /// What the destination took from another of its repositories.
+    /// The blobs that the destination took from another of its repositories.
     pub mounted: Amount,
-    /// What was there.
+    /// The blobs that were looked for and found there. Those of a manifest that is there are not looked for.
     pub present: Amount,
     /// How many signatures and the like followed.
     pub referrers: usize,
 }
 
-/// Says at which end a copy failed.
+/// Says at which end a copy failed, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CopyError {
     /// Where it is read.
@@ -76,18 +99,21 @@ pub enum CopyError {
 }
 
 impl CopyError {
-    /// One fixed word for what failed.
+    /// One fixed word for what failed, good as a condition reason, an Event reason and a metric label.
     pub fn reason(&self) -> &'static str {
         self.error().reason()
     }
-    /// Whether trying again is worth it.
+
+    /// Whether copying again is worth it, and when. What is there already is not sent again.
     pub fn retry(&self) -> Retry {
         self.error().retry()
     }
+
     /// What failed.
     pub fn fault(&self) -> &Fault {
         self.error().fault()
     }
+
     fn error(&self) -> &Error {
         match self {
             Self::Source(error) | Self::Destination(error) => error,
@@ -95,19 +121,17 @@ impl CopyError {
     }
 }
 
-/// What came of a removal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Removal {
-    /// It is gone.
-    Removed,
-    /// It was not there.
-    NotThere,
-    /// The registry forbids it.
-    Unsupported,
-}
-
 impl Client {
-    /// Copies an image, whole.
+    /// Copies what `source` names, whole: every platform, every layer, each byte as it is, so that the digest stays.
+    ///
+    /// `self` reads with its credentials, and `to` writes with its own; none of them is shown at the other end. Nothing is
+    /// on disk, and memory does not grow with the image. Parts that are there are not sent: neither those that the
+    /// destination's repository has, nor those that another copy put into that registry from the same source, nor those
+    /// that another copy is sending just now. Children go before their index and tags last, so whatever happens,
+    /// nothing is there by half. Before it returns, the manifest was read back by its digest.
+    ///
+    /// A copy takes as long as bytes move; it fails when none do for [`Limits::stall`](crate::Limits::stall). It may be
+    /// dropped at any time, and done again: that sends what is missing.
     pub async fn copy(
         &self,
         source: &Reference,
@@ -115,31 +139,40 @@ impl Client {
         destination: &Destination,
         options: &CopyOptions,
     ) -> Result<Copied, CopyError> {
-        let _ = (to, destination, options);
-        Err(CopyError::Source(Error::At { reference: source.clone(), fault: Fault::NotFound }))
+        let (from, digest) = self.find(source).await.map_err(CopyError::Source)?;
+        let target = destination.by_digest(&digest);
+        let told = |broken| match broken {
+            NotSent::Source(fault) => CopyError::Source(Error::At { reference: source.clone(), fault }),
+            NotSent::Destination(fault) => {
+                CopyError::Destination(Error::At { reference: target.clone(), fault })
+            }
+        };
+        let into = to.writer(&destination.registry, &destination.repository);
+        let into = into.map_err(|fault| told(NotSent::Destination(fault)))?;
+        let copying = Copying::new(from, into, to.shared.clone(), options);
+        let copied = match copying.run(&digest, &destination.tags, true).await {
+            // What was there a moment ago was cleared away since. This time, nothing is taken for granted.
+            Err(NotSent::Destination(Fault::PartsLost)) => {
+                copying.run(&digest, &destination.tags, false).await
+            }
+            other => other,
+        };
+        copied.map_err(told)
     }
 
-    /// The same client, with these credentials in place of those that it has.
-    #[must_use]
-    pub fn with_only(&self, keychain: impl crate::keychain::Keychain + 'static) -> Self {
-        self.with_keychain(keychain)
-    }
-
-    /// Gives a manifest another tag.
-    pub async fn tag(&self, reference: &Reference, tag: &TagName) -> Result<(), Error> {
-        let _ = (reference, tag);
-        Ok(())
-    }
-
-    /// Removes a tag or a manifest.
-    pub async fn remove(&self, reference: &Reference) -> Result<Removal, Error> {
-        let _ = reference;
-        Ok(Removal::Unsupported)
-    }
-
-    /// The tags of a repository.
-    pub async fn tags(&self, reference: &Reference) -> Result<Vec<TagName>, Error> {
-        let _ = reference;
-        Ok(Vec::new())
+    /// Where a reference is read, and its digest there.
+    async fn find(&self, source: &Reference) -> Result<(Remote, Digest), Error> {
+        let found = match (source.registry(), source.digest()) {
+            (Some(_), Some(digest)) => (source.clone(), digest.clone()),
+            // The digest will be hashed when the manifest is read, so it need not be now.
+            _ => {
+                let resolved = self.resolve(source, |_| Some(String::new())).await?;
+                (resolved.reference, resolved.digest)
+            }
+        };
+        let (reference, digest) = found;
+        let registry = reference.registry().cloned().unwrap_or_else(Registry::docker_hub);
+        let remote = self.reader(&registry, reference.repository());
+        Ok((remote.map_err(|fault| Error::At { reference, fault })?, digest))
     }
 }

@@ -30,6 +30,9 @@ pub enum Fault {
     /// The manifest that the tag pointed at went away before it could be read.
     #[error("the tag pointed at {0}, which the registry does not have (any more)")]
     Moved(Digest),
+    /// A part of the image is not where the image is.
+    #[error("the image names {0}, which the registry does not have")]
+    PartMissing(Digest),
     /// The registry wants to be asked less often.
     #[error("the registry limits the rate of requests{}; credentials of your own raise the limit of many registries", asked(.retry_after))]
     RateLimited {
@@ -43,6 +46,48 @@ pub enum Fault {
         status: u16,
         /// For how long the registry asked not to be asked, where it said so.
         retry_after: Option<Duration>,
+    },
+    /// The registry has no room for more.
+    #[error("{host} has no room left, on its disk or in its quota; make room, or give it more")]
+    StorageFull {
+        /// The host and port.
+        host: String,
+    },
+    /// The registry can be read only.
+    #[error("{host} takes no writes; is it read-only, or a mirror of another registry?")]
+    ReadOnly {
+        /// The host and port.
+        host: String,
+    },
+    /// What is written names parts that the registry has lost meanwhile.
+    #[error("the registry has lost parts of the image that it had a moment ago")]
+    PartsLost,
+    /// An upload came to nothing.
+    #[error("{host} did not keep what was uploaded: {problem}")]
+    UploadFailed {
+        /// The host and port.
+        host: String,
+        /// How it did not.
+        problem: UploadProblem,
+    },
+    /// A blob is not as long as its manifest says.
+    #[error("the registry gave {actual} bytes of a blob of {expected}")]
+    SizeMismatch {
+        /// The bytes by the manifest.
+        expected: u64,
+        /// The bytes that were given, as far as they were read.
+        actual: u64,
+    },
+    /// A list of tags or referrers is none.
+    #[error("the registry's list is none: it is not valid, or it goes on at another host")]
+    ListInvalid,
+    /// There is more of something than there can be in earnest.
+    #[error("there are more than {limit} {what}")]
+    TooMuch {
+        /// What it has too much of.
+        what: &'static str,
+        /// The most that is taken.
+        limit: usize,
     },
     /// The registry answered with a status that has no meaning here.
     #[error("{host} answers HTTP {status}, which no registry should; is it one?")]
@@ -121,6 +166,29 @@ pub enum Fault {
     RedirectRefused(RedirectProblem),
 }
 
+/// Says how an upload came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UploadProblem {
+    /// It says nothing of where to upload to.
+    #[error("it names no place to upload to")]
+    NoLocation,
+    /// The place to upload to is none that may be used.
+    #[error("the place to upload to is refused: {0}")]
+    Location(RedirectProblem),
+    /// The session went away, again and again.
+    #[error("the upload session was lost")]
+    SessionLost,
+    /// It keeps less than it is sent.
+    #[error("it lost count of the bytes")]
+    Count,
+    /// The digest that it made of the bytes is another one than ours.
+    #[error("it says that the digest is wrong, which it is not")]
+    Digest,
+    /// It takes no blob in one piece, and none in pieces.
+    #[error("it takes the bytes neither in one piece nor in several")]
+    TooLarge,
+}
+
 fn who(credentials: usize) -> String {
     match credentials {
         0 => "to anonymous".into(),
@@ -168,8 +236,16 @@ impl Fault {
             Self::Unauthorized { .. } => "Unauthorized",
             Self::NotFound => "NotFound",
             Self::Moved(_) => "Moved",
+            Self::PartMissing(_) => "PartMissing",
             Self::RateLimited { .. } => "RateLimited",
             Self::ServerError { .. } => "ServerError",
+            Self::StorageFull { .. } => "StorageFull",
+            Self::ReadOnly { .. } => "ReadOnly",
+            Self::PartsLost => "PartsLost",
+            Self::UploadFailed { .. } => "UploadFailed",
+            Self::SizeMismatch { .. } => "SizeMismatch",
+            Self::ListInvalid => "ListInvalid",
+            Self::TooMuch { .. } => "TooMuch",
             Self::UnexpectedAnswer { .. } => "UnexpectedAnswer",
             Self::Unreachable { .. } => "Unreachable",
             Self::Truncated { .. } => "Truncated",
@@ -198,10 +274,18 @@ impl Fault {
             | Self::Truncated { .. }
             | Self::Timeout { .. }
             | Self::Moved(_)
+            | Self::StorageFull { .. }
+            | Self::PartsLost
+            | Self::UploadFailed { .. }
+            | Self::SizeMismatch { .. }
             | Self::DigestMismatch { .. }
             | Self::TokenInvalid(_) => Retry::Soon,
             Self::Unauthorized { .. }
             | Self::NotFound
+            | Self::PartMissing(_)
+            | Self::ReadOnly { .. }
+            | Self::ListInvalid
+            | Self::TooMuch { .. }
             | Self::TlsFailed { .. }
             | Self::AddressRefused { .. }
             | Self::DigestInvalid

@@ -22,23 +22,32 @@
 
 mod client;
 mod copy;
+mod download;
 mod error;
 mod fault;
+mod hash;
 mod keychain;
 mod manifest;
+mod parts;
+mod pull;
+mod push;
+mod remote;
+mod remove;
 mod resolve;
 mod settings;
+mod tags;
 mod transport;
 
 pub use client::Client;
-pub use copy::{Amount, Copied, CopyError, CopyOptions, Destination, Progress, Removal};
+pub use copy::{Amount, Copied, CopyError, CopyOptions, Destination, Progress};
 pub use error::{Error, Retry};
-pub use fault::Fault;
+pub use fault::{Fault, UploadProblem};
 pub use keychain::{
     Anonymous, Credential, DockerConfig, DockerConfigError, DockerConfigFile, DockerConfigFileError,
     ForRegistry, Keychain,
 };
 pub use manifest::ManifestProblem;
+pub use remove::Removal;
 pub use resolve::Resolved;
 pub use settings::{Authority, Limits, Settings, SettingsError};
 pub use transport::{AddressKind, ConnectProblem, RealmProblem, RedirectProblem, TlsProblem, TokenProblem};

@@ -1,12 +1,13 @@
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, StatusCode};
-use tagger_core::reference::{Digest, Reference, Registry};
+use tagger_core::reference::{Digest, Reference, Registry, Repository};
 use tokio::time::Instant;
 
 use crate::fault::Fault;
+use crate::hash::digest_of;
 use crate::keychain::{Credential, Keychain};
-use crate::manifest::{ACCEPT, MAX_BYTES, digest_of, media_type};
-use crate::transport::{Access, Answer, Call, Transport};
+use crate::manifest::{ACCEPT, MAX_BYTES, media_type};
+use crate::transport::{Access, Answer, Call, Read, Transport};
 
 /// Says what a reference points at, and what that is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub(crate) struct Lookup<'a, K> {
     pub(crate) registry: &'a Registry,
     /// Has the registry already.
     pub(crate) reference: &'a Reference,
-    pub(crate) access: Access<'a>,
+    pub(crate) access: Access,
     pub(crate) known: &'a K,
     pub(crate) deadline: Instant,
 }
@@ -96,7 +97,7 @@ impl<K: Fn(&Digest) -> Option<String>> Lookup<'_, K> {
         let base = self.transport.base(self.registry)?;
         let path = format!("{}/manifests/{target}", self.reference.repository());
         let url = base.join(&path).map_err(|_| Fault::NotFound)?;
-        let call = Call { method, url, accept: Some(ACCEPT), form: None, limit: MAX_BYTES, follow: true };
+        let call = Call { accept: Some(ACCEPT), read: Read::Whole(MAX_BYTES), ..Call::new(method, url) };
         let answer = self.transport.call(&call, &self.access, self.deadline).await?;
         match answer.status {
             StatusCode::OK => Ok(answer),
@@ -109,7 +110,7 @@ impl<K: Fn(&Digest) -> Option<String>> Lookup<'_, K> {
 }
 
 /// The digest that a registry says its answer has: a hint, checked before anything is done with it.
-fn digest_header(headers: &HeaderMap) -> Result<Option<Digest>, Fault> {
+pub(crate) fn digest_header(headers: &HeaderMap) -> Result<Option<Digest>, Fault> {
     let Some(header) = headers.get("docker-content-digest") else { return Ok(None) };
     let text = header.to_str().map_err(|_| Fault::DigestInvalid)?;
     text.parse().map(Some).map_err(|_| Fault::DigestInvalid)
@@ -118,12 +119,12 @@ fn digest_header(headers: &HeaderMap) -> Result<Option<Digest>, Fault> {
 /// The credentials of several keychains: those of the first one first, no credential twice.
 pub(crate) fn gather(
     keychains: &[impl AsRef<dyn Keychain>],
-    reference: &Reference,
+    repository: &Repository,
     registry: &Registry,
 ) -> Vec<Credential> {
     let mut gathered: Vec<Credential> = Vec::new();
     for keychain in keychains {
-        for credential in keychain.as_ref().credentials(registry, reference.repository()) {
+        for credential in keychain.as_ref().credentials(registry, repository) {
             if gathered.len() < MAX_CREDENTIALS && gathered.iter().all(|other| other.id() != credential.id())
             {
                 gathered.push(credential);

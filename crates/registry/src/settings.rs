@@ -33,15 +33,21 @@ pub struct Authority {
     pub pem: Vec<u8>,
 }
 
-/// Says how long an exchange with a registry may take, and how often it is tried.
+/// Says how long an exchange with a registry may take, how much goes on at once, and how often it is tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Until the connection stands, TLS and all.
     pub connect: Duration,
     /// Until the answer begins, and between two pieces of it.
     pub first_byte: Duration,
-    /// For everything that looking up one image takes: requests, tokens, waits.
+    /// For everything that looking up one image takes: requests, tokens, waits. A copy takes as long as bytes move.
     pub whole: Duration,
+    /// How long a blob that is sent may stand still, and how long a registry may take to put it away when it has all of it.
+    pub stall: Duration,
+    /// How many short requests one registry is asked at once.
+    pub requests: usize,
+    /// How many blobs are on their way from one registry, or to one, at once.
+    pub transfers: usize,
     /// How often a request is made before its failure is reported; at least 1.
     pub tries: u32,
     /// The wait before the second try, at most; it doubles from there. Half of it is left to chance.
@@ -56,6 +62,9 @@ impl Default for Limits {
             connect: Duration::from_secs(5),
             first_byte: Duration::from_secs(10),
             whole: Duration::from_secs(30),
+            stall: Duration::from_secs(120),
+            requests: 16,
+            transfers: 6,
             tries: 3,
             backoff: Duration::from_millis(200),
             patience: Duration::from_secs(5),
@@ -107,7 +116,10 @@ impl Settings {
             ("connect", limits.connect.is_zero()),
             ("first_byte", limits.first_byte.is_zero()),
             ("whole", limits.whole.is_zero()),
+            ("stall", limits.stall.is_zero()),
             ("tries", limits.tries == 0),
+            ("requests", limits.requests == 0),
+            ("transfers", limits.transfers == 0),
         ];
         if let Some((name, _)) = nought.into_iter().find(|(_, nought)| *nought) {
             return Err(SettingsError::Limit(name));

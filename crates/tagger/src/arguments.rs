@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use tagger_core::reference::Registry;
+use tagger_core::reference::{Reference, Registry, TagName};
 use url::Url;
 
 pub use cache::{Cache, Given};
@@ -30,6 +30,11 @@ pub enum Command {
     ///
     /// The cluster is the one of KUBECONFIG, or the one that the process runs in.
     Run(Box<Run>),
+    /// Copy an image from one registry to another: whole, byte for byte, without a disk
+    ///
+    /// Every platform and every layer goes, or is left where it is there already; the digest stays. The copy engine is that
+    /// of Tags with `cache: true`.
+    Copy(Box<Copy>),
     /// Print the completions of a shell
     ///
     /// For bash, for example: tagger completions bash > /etc/bash_completion.d/tagger
@@ -88,6 +93,46 @@ pub struct Run {
 
     /// What is logged: error, warn, info, debug, trace, or a list such as info,tagger_registry=debug
     #[arg(long, env = "TAGGER_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
+    pub log_level: String,
+}
+
+/// The flags of `tagger copy`.
+#[derive(Debug, Args)]
+pub struct Copy {
+    /// The image to copy: host/path:tag, or host/path@digest
+    #[arg(value_name = "SOURCE", required_unless_present = "batch")]
+    pub source: Option<Reference>,
+
+    /// Where to copy it to, and under which tag: host/path:tag
+    #[arg(value_name = "DESTINATION", required_unless_present = "batch")]
+    pub destination: Option<Reference>,
+
+    /// A file with a line SOURCE=DESTINATION for each copy to make, or - for standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["source", "destination"])]
+    pub batch: Option<PathBuf>,
+
+    /// How many images are copied at once
+    #[arg(long, value_name = "NUMBER", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub at_once: u16,
+
+    /// Another tag for the copy; may be repeated
+    #[arg(long = "tag", value_name = "TAG", conflicts_with = "batch")]
+    pub tags: Vec<TagName>,
+
+    /// Copy signatures, SBOMs and attestations as well: OCI referrers, and the older .sig, .att and .sbom tags
+    #[arg(long)]
+    pub referrers: bool,
+
+    /// Print one JSON object for each copy
+    #[arg(long)]
+    pub json: bool,
+
+    /// Which registries may be asked, and how
+    #[command(flatten)]
+    pub registries: Registries,
+
+    /// What is logged: error, warn, info, debug, trace, or a list such as info,tagger_registry=debug
+    #[arg(long, env = "TAGGER_LOG_LEVEL", value_name = "LEVEL", default_value = "warn")]
     pub log_level: String,
 }
 

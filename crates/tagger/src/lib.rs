@@ -2,6 +2,7 @@
 
 pub mod arguments;
 mod cache;
+mod copy;
 mod health;
 mod logging;
 mod registries;
@@ -19,13 +20,8 @@ use arguments::{Arguments, Command};
 /// wrong.
 pub fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Run(arguments) => match run::run(*arguments) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("tagger: {error:#}");
-                ExitCode::FAILURE
-            }
-        },
+        Command::Run(arguments) => told(run::run(*arguments)),
+        Command::Copy(arguments) => told(copy::run(*arguments)),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "tagger", &mut script);
@@ -34,6 +30,16 @@ pub fn main() -> ExitCode {
                 Err(error) if error.kind() != ErrorKind::BrokenPipe => ExitCode::FAILURE,
                 _ => ExitCode::SUCCESS,
             }
+        }
+    }
+}
+
+fn told(outcome: anyhow::Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tagger: {error:#}");
+            ExitCode::FAILURE
         }
     }
 }

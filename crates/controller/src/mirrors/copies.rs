@@ -57,8 +57,8 @@ impl Copies {
     }
 
     /// What has this tag in the cache, as it is pushed to.
-    pub(crate) fn tagged(&self, tag: &TagName) -> Option<Reference> {
-        format!("{}/{}:{tag}", self.registry(), self.repository).parse().ok()
+    pub(crate) fn tagged(&self, tag: &TagName) -> Reference {
+        Reference::tagged(self.registry().clone(), self.repository.clone(), tag.clone())
     }
 
     /// The tags of a generation.
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(copies.reference(&digest).to_string(), format!("localhost:32000/dev/myapp@{digest}"));
         let tags = |current| Copies::tags(7, current).iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!((tags(false), tags(true)), (vec!["g7".into()], vec!["g7".into(), "current".to_owned()]));
-        let tagged = copies.tagged(&Copies::current().unwrap()).unwrap();
+        let tagged = copies.tagged(&Copies::current().unwrap());
         assert_eq!(tagged.to_string(), "cache.internal:5000/m/dev/myapp:current");
     }
 

@@ -65,17 +65,29 @@ fn at_cache(reason: &'static str) -> &'static str {
     match reason {
         "AddressRefused" => "CacheAddressRefused",
         "Blocked" => "CacheBlocked",
+        "DigestInvalid" => "CacheDigestInvalid",
+        "DigestMismatch" => "CacheDigestMismatch",
+        "ListInvalid" => "CacheListInvalid",
+        "ManifestInvalid" => "CacheManifestInvalid",
+        "ManifestTooLarge" => "CacheManifestTooLarge",
         "NotFound" => "CacheNotFound",
+        "PartMissing" => "CachePartMissing",
+        "PartsLost" => "CachePartsLost",
         "RateLimited" => "CacheRateLimited",
         "ReadOnly" => "CacheReadOnly",
+        "RealmRefused" => "CacheRealmRefused",
+        "RedirectRefused" => "CacheRedirectRefused",
         "ServerError" => "CacheServerError",
         "StorageFull" => "CacheStorageFull",
         "Timeout" => "CacheTimeout",
         "TlsFailed" => "CacheTlsFailed",
+        "TokenInvalid" => "CacheTokenInvalid",
+        "TooMuch" => "CacheTooMuch",
         "Truncated" => "CacheTruncated",
         "Unauthorized" => "CacheUnauthorized",
         "UnexpectedAnswer" => "CacheUnexpectedAnswer",
         "Unreachable" => "CacheUnreachable",
+        "UploadFailed" => "CacheUploadFailed",
         _ => "CacheFailed",
     }
 }
@@ -86,17 +98,9 @@ fn said_of_cache(error: &Error, to: &Destination) -> String {
         Fault::Unauthorized { status, .. } => format!(
             "refuses access (HTTP {status}); check CACHE_REGISTRY_USERNAME and CACHE_REGISTRY_PASSWORD, or the cache's docker config, and that this user may push to {repository}"
         ),
-        fault => format!("could not take {repository}: {fault}{}", remedy(error.reason())),
+        fault => format!("could not take {repository}: {fault}"),
     };
     format!("the cache {registry} {what}")
-}
-
-fn remedy(reason: &str) -> &'static str {
-    match reason {
-        "StorageFull" => "; give it more room, or a shorter spec.history to Tags that are cached",
-        "ReadOnly" => "; take it out of read-only mode",
-        _ => "",
-    }
 }
 
 #[cfg(test)]

@@ -145,8 +145,7 @@ impl Tidier {
         };
         let Some(status) = &tag.status else { return Ok(()) };
         point_current(status, copies, client).await?;
-        let Some(any) = Copies::current().and_then(|tag| copies.tagged(&tag)) else { return Ok(()) };
-        let tags = client.tags(&any).await?;
+        let tags = client.tags(&copies.tagged(&TagName::latest())).await?;
         let sorted = sort(&tags, &status.references);
         if sorted.fallen.is_empty() || self.is_forbidden(copies.registry()) {
             return Ok(());
@@ -166,7 +165,7 @@ impl Tidier {
                 Fate::Stays => continue,
                 Fate::Untagged => {
                     // Where a tag can't be removed without what it names, it stays and does no harm.
-                    remove(copies.tagged(&name), client).await?;
+                    client.remove(&copies.tagged(&name)).await?;
                     continue;
                 }
                 Fate::Removed => remove_image(&name, &digest, &tags, &own, copies, client).await?,
@@ -214,7 +213,7 @@ async fn point_current(status: &TagStatus, copies: &Copies, client: &Client) -> 
         (copies.reference(&digest).to_string() == current.image_reference).then_some(digest)
     });
     let (Some(digest), Some(tag)) = (digest, Copies::current()) else { return Ok(()) };
-    let Some(tagged) = copies.tagged(&tag) else { return Ok(()) };
+    let tagged = copies.tagged(&tag);
     if digest_of(&tagged, client).await? != Some(digest.clone()) {
         client.tag(&tagged.pinned(&digest), &tag).await?;
     }
@@ -234,20 +233,13 @@ async fn remove_image(
         named(&attached(tags, digest).cloned().collect::<Vec<_>>(), copies, client).await?
     {
         if !own.contains(&attachment) {
-            remove(copies.tagged(&tag), client).await?;
-            remove(copies.tagged(&tag).map(|tagged| tagged.pinned(&attachment)), client).await?;
+            client.remove(&copies.tagged(&tag)).await?;
+            client.remove(&copies.tagged(&tag).pinned(&attachment)).await?;
         }
     }
     // The tag goes first: a registry that can't remove a tag alone removes it with the manifest.
-    remove(copies.tagged(name), client).await?;
-    remove(copies.tagged(name).map(|tagged| tagged.pinned(digest)), client).await
-}
-
-async fn remove(reference: Option<Reference>, client: &Client) -> Result<Removal, Problem> {
-    match reference {
-        Some(reference) => Ok(client.remove(&reference).await?),
-        None => Ok(Removal::NotThere),
-    }
+    client.remove(&copies.tagged(name)).await?;
+    Ok(client.remove(&copies.tagged(name).pinned(digest)).await?)
 }
 
 /// What each of these tags names; those that are gone are left out.
@@ -258,8 +250,8 @@ async fn named(
 ) -> Result<Vec<(TagName, Digest)>, Problem> {
     let mut named = Vec::new();
     for tag in tags {
-        let Some(tagged) = copies.tagged(tag) else { continue };
-        named.extend(digest_of(&tagged, client).await?.map(|digest| (tag.clone(), digest)));
+        let digest = digest_of(&copies.tagged(tag), client).await?;
+        named.extend(digest.map(|digest| (tag.clone(), digest)));
     }
     Ok(named)
 }

@@ -64,6 +64,11 @@ impl Reference {
     /// The most characters that a reference may have: host, path, tag and a sha512 digest at their longest.
     pub const MAX_LENGTH: usize = 1024;
 
+    /// The name of a tag in a repository of a registry.
+    pub fn tagged(registry: Registry, repository: Repository, tag: TagName) -> Self {
+        Self { registry: Some(registry), repository, target: Target::Tag(tag) }
+    }
+
     /// The registry, or none for a name that is still to be looked up in the unqualified registries.
     pub fn registry(&self) -> Option<&Registry> {
         self.registry.as_ref()

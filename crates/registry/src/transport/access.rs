@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::WWW_AUTHENTICATE;
@@ -7,9 +8,11 @@ use tagger_core::reference::{Registry, Repository};
 use tokio::time::Instant;
 use url::Url;
 
+use super::budget::Budgets;
 use super::challenge::{Scheme, choose};
 use super::connectors::Connectors;
 use super::origin::Origin;
+use super::patience;
 use super::problem::ConnectProblem;
 use super::tokens::{Key, NoToken, Tokens, basic_header, fetch};
 use super::wire::{Answer, Call, Wire};
@@ -20,7 +23,8 @@ use crate::settings::{Settings, SettingsError};
 /// Sends calls to registries with the right `Authorization`, and remembers what it learnt about each registry: how it
 /// wants to be shown credentials, its tokens, which credentials it refused, and when it wants to be left alone.
 pub(crate) struct Transport {
-    wire: Wire,
+    pub(super) wire: Wire,
+    pub(crate) budgets: Budgets,
     schemes: Cache<Origin, Scheme>,
     tokens: Tokens,
     refused: Cache<Key, ()>,
@@ -29,10 +33,48 @@ pub(crate) struct Transport {
     pauses: Cache<(Origin, Option<CredentialId>), Instant>,
 }
 
-/// In whose name a repository is read: each credential in turn, then nobody's.
-pub(crate) struct Access<'a> {
-    pub(crate) repository: &'a Repository,
-    pub(crate) credentials: Vec<Credential>,
+/// In whose name a repository is used, and for what: each credential in turn, then nobody's. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Access {
+    pub(crate) scope: Scope,
+    pub(crate) credentials: Arc<[Credential]>,
+}
+
+impl Access {
+    /// To read a repository.
+    pub(crate) fn pull(repository: &Repository, credentials: Vec<Credential>) -> Self {
+        Self { scope: Scope::pull(repository), credentials: credentials.into() }
+    }
+}
+
+/// What a token is to allow: scopes of the distribution project's token specification.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Scope(Arc<[String]>);
+
+impl Scope {
+    /// To read a repository.
+    pub(crate) fn pull(repository: &Repository) -> Self {
+        Self([format!("repository:{repository}:pull")].into())
+    }
+
+    /// To read and to write a repository.
+    pub(crate) fn push(repository: &Repository) -> Self {
+        Self([format!("repository:{repository}:pull,push")].into())
+    }
+
+    /// To read, to write, and to remove from a repository.
+    pub(crate) fn remove(repository: &Repository) -> Self {
+        Self([format!("repository:{repository}:pull,push,delete")].into())
+    }
+
+    /// To write a repository, and to take blobs for it from another one.
+    pub(crate) fn mount(repository: &Repository, from: &Repository) -> Self {
+        Self([format!("repository:{repository}:pull,push"), format!("repository:{from}:pull")].into())
+    }
+
+    pub(crate) fn parts(&self) -> &[String] {
+        &self.0
+    }
 }
 
 /// What came of showing one credential.
@@ -53,6 +95,7 @@ impl Transport {
         let hour = Duration::from_secs(60 * 60);
         Ok(Self {
             wire,
+            budgets: Budgets::new(&settings.limits),
             schemes: Cache::builder().max_capacity(1_000).time_to_live(hour).build(),
             tokens: Tokens::new(),
             refused: Cache::builder().max_capacity(10_000).time_to_live(hour / 12).build(),
@@ -68,6 +111,32 @@ impl Transport {
     /// Until when everything for one image must be done, if it begins now.
     pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.wire.limits.whole
+    }
+
+    /// How long to wait before something is tried again that failed this often in turn; none: not again.
+    pub(crate) fn wait(&self, fault: &Fault, tries: u32) -> Option<Duration> {
+        patience::wait(fault, tries, &self.wire.limits, Duration::MAX, fastrand::f64())
+    }
+
+    /// How long a blob that is sent may stand still.
+    pub(crate) fn stall(&self) -> Duration {
+        self.wire.limits.stall
+    }
+
+    /// Sends a call to where nothing may be shown.
+    pub(crate) async fn call_openly(&self, call: &Call) -> Result<Answer, Fault> {
+        self.wire.exchange(call, None, self.deadline()).await
+    }
+
+    /// Sends a body that can be sent only once. It is given up when `patience` is at its end.
+    pub(crate) async fn upload(
+        &self,
+        url: Url,
+        authorization: Option<&HeaderValue>,
+        body: (reqwest::Body, u64),
+        patience: impl Future<Output = ()>,
+    ) -> Result<Answer, Fault> {
+        self.wire.upload(url, authorization, body, patience).await
     }
 
     /// The root of a registry's API. docker.io has its API at another name than its images.
@@ -86,13 +155,14 @@ impl Transport {
     pub(crate) async fn call(
         &self,
         call: &Call,
-        access: &Access<'_>,
+        access: &Access,
         deadline: Instant,
     ) -> Result<Answer, Fault> {
         let origin = Origin::of(&call.url).ok_or(Fault::NotFound)?;
+        let _place = self.budgets.request(&origin).await;
         let key = |credential: Option<&Credential>| Key {
             registry: origin.clone(),
-            repository: access.repository.clone(),
+            scope: access.scope.clone(),
             credential: credential.map(Credential::id),
         };
         // One that was refused a moment ago is tried again only when everything else is refused as well: a wrong password

@@ -126,7 +126,6 @@ impl Connectors {
             .retry(reqwest::retry::never())
             .referer(false)
             .connect_timeout(self.limits.connect)
-            .read_timeout(self.limits.first_byte)
             .pool_max_idle_per_host(64)
             .tcp_nodelay(true)
             .dns_resolver(JudgingResolver { reach, proxies: self.proxies.clone() });

@@ -4,6 +4,7 @@
 
 mod access;
 mod address;
+mod budget;
 mod challenge;
 mod connectors;
 mod origin;
@@ -11,14 +12,17 @@ mod patience;
 mod problem;
 mod realm;
 mod redirect;
+mod refusal;
 mod resolver;
 mod tokens;
 mod wire;
 
-pub(crate) use access::{Access, Transport};
+pub(crate) use access::{Access, Scope, Transport};
 pub use address::AddressKind;
+pub(crate) use origin::Origin;
 pub use problem::{ConnectProblem, TlsProblem};
 pub use realm::RealmProblem;
 pub use redirect::RedirectProblem;
+pub(crate) use redirect::follow as redirected;
 pub use tokens::TokenProblem;
-pub(crate) use wire::{Answer, Call};
+pub(crate) use wire::{Answer, Call, Incoming, Payload, Read};

@@ -8,13 +8,13 @@ use moka::Expiry;
 use moka::future::Cache;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
-use tagger_core::reference::Repository;
 use tokio::time::Instant;
 use url::form_urlencoded::Serializer;
 
+use super::access::Scope;
 use super::origin::Origin;
 use super::realm;
-use super::wire::{Answer, Call, Form, Wire};
+use super::wire::{Answer, Call, Form, Payload, Read, Wire};
 use crate::fault::Fault;
 use crate::keychain::{Credential, CredentialId, CredentialKind};
 
@@ -42,11 +42,11 @@ pub enum TokenProblem {
     Characters,
 }
 
-/// Whose token it is: never shared between credentials, registries or repositories.
+/// Whose token it is, and for what: never shared between credentials, registries or repositories.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     pub(crate) registry: Origin,
-    pub(crate) repository: Repository,
+    pub(crate) scope: Scope,
     pub(crate) credential: Option<CredentialId>,
 }
 
@@ -103,7 +103,7 @@ impl Tokens {
     }
 }
 
-/// Asks a realm for a token that may pull from a repository, by the distribution project's token specification.
+/// Asks a realm for a token of this scope, by the distribution project's token specification.
 pub(crate) async fn fetch(
     wire: &Wire,
     key: &Key,
@@ -113,22 +113,23 @@ pub(crate) async fn fetch(
 ) -> Result<Answer, NoToken> {
     let realm =
         realm::judge(realm, &key.registry).map_err(|problem| NoToken::Fault(Fault::RealmRefused(problem)))?;
-    let scope = format!("repository:{}:pull", key.repository);
-    let mut call =
-        Call { method: Method::GET, url: realm, accept: None, form: None, limit: MAX_ANSWER, follow: false };
+    let mut call = Call { read: Read::Whole(MAX_ANSWER), follow: false, ..Call::new(Method::GET, realm) };
     let mut authorization = None;
     match credential.map(Credential::kind) {
         Some(CredentialKind::IdentityToken(token)) => {
             let mut form = Serializer::new(String::new());
             form.append_pair("grant_type", "refresh_token").append_pair("client_id", "tagger");
             service.map(|service| form.append_pair("service", service));
-            form.append_pair("scope", &scope).append_pair("refresh_token", token.expose_secret());
-            (call.method, call.form) = (Method::POST, Some(Form(form.finish().into())));
+            form.append_pair("scope", &key.scope.parts().join(" "));
+            form.append_pair("refresh_token", token.expose_secret());
+            (call.method, call.payload) = (Method::POST, Payload::Form(Form(form.finish().into())));
         }
         basic => {
             let mut query = call.url.query_pairs_mut();
             service.map(|service| query.append_pair("service", service));
-            query.append_pair("scope", &scope);
+            for part in key.scope.parts() {
+                query.append_pair("scope", part);
+            }
             drop(query);
             authorization = basic.and(credential).and_then(basic_header);
         }
@@ -204,7 +205,15 @@ mod tests {
     fn a_token_is_read_or_refused(#[case] body: &str, #[case] token: Result<(&str, u64), TokenProblem>) {
         let origin = Origin::of(&"https://a.io/".parse().unwrap()).unwrap();
         let body = body.to_owned().into();
-        let answer = Answer { status: StatusCode::OK, headers: Default::default(), body, origin };
+        let answer = Answer {
+            status: StatusCode::OK,
+            headers: Default::default(),
+            body,
+            stream: None,
+            refusal: Default::default(),
+            origin,
+            authorization: None,
+        };
         let read =
             read(&answer).map(|token| (token.header.to_str().unwrap().to_owned(), token.life.as_secs()));
         assert_eq!(read, token.map(|(header, life)| (header.to_owned(), life)).map_err(Fault::TokenInvalid));

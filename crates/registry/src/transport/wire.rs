@@ -1,7 +1,9 @@
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LOCATION, RANGE, RETRY_AFTER,
+};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use reqwest::Response;
 use tokio::time::{Instant, sleep, timeout};
@@ -12,6 +14,7 @@ use super::origin::Origin;
 use super::patience;
 use super::problem::classify;
 use super::redirect::{self, MAX_REDIRECTS, RedirectProblem};
+use super::refusal::Refusal;
 use crate::fault::Fault;
 use crate::settings::Limits;
 
@@ -21,12 +24,43 @@ pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) accept: Option<&'static str>,
-    /// `application/x-www-form-urlencoded`; holds secrets, so it is kept out of `Debug` by its type.
-    pub(crate) form: Option<Form>,
-    /// The most bytes of body that are taken.
-    pub(crate) limit: usize,
+    pub(crate) payload: Payload,
+    /// From which byte on the answer is wanted.
+    pub(crate) from: u64,
+    pub(crate) read: Read,
     /// Whether redirects are followed; else they are handed back.
     pub(crate) follow: bool,
+    /// Whether it may be made again by itself. A piece of a blob may not: it might be taken twice.
+    pub(crate) again: bool,
+}
+
+impl Call {
+    /// A call without a body, whose answer has none that matters. Its redirects are followed.
+    pub(crate) fn new(method: Method, url: Url) -> Self {
+        let (payload, read) = (Payload::None, Read::Whole(0));
+        Self { method, url, accept: None, payload, from: 0, read, follow: true, again: true }
+    }
+}
+
+/// What is sent with a request, again with each try.
+#[derive(Clone, Debug)]
+pub(crate) enum Payload {
+    None,
+    /// `application/x-www-form-urlencoded`; holds secrets, so it is kept out of `Debug` by its type.
+    Form(Form),
+    /// A document of this media type.
+    Document(HeaderValue, Bytes),
+    /// A piece of a blob that begins at this byte of it.
+    Chunk(u64, Bytes),
+}
+
+/// How the body of a success is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Read {
+    /// Into memory, if it has no more bytes than this.
+    Whole(usize),
+    /// By the caller, piece after piece.
+    Streamed,
 }
 
 /// The body of a form, which can't be printed.
@@ -39,14 +73,38 @@ impl std::fmt::Debug for Form {
     }
 }
 
-/// What came back, read to its end within its bound. The body of anything but a success is empty: nobody reads it.
+/// What came back, read to its end within its bound, unless it is to be streamed.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
+    /// Empty for anything but a success.
     pub(crate) body: Bytes,
+    /// The body of a success that the caller reads.
+    pub(crate) stream: Option<Incoming>,
+    /// What the body of a refusal says, in words of our own.
+    pub(crate) refusal: Refusal,
     /// Who answered, which after a redirect is somebody else.
     pub(crate) origin: Origin,
+    /// What was shown to get this answer.
+    pub(crate) authorization: Option<HeaderValue>,
+}
+
+/// A body that arrives piece by piece, each within the time that the limits give.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    response: Response,
+    origin: Origin,
+    patience: std::time::Duration,
+}
+
+impl Incoming {
+    /// The next piece; none at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+        let piece = timeout(self.patience, self.response.chunk()).await;
+        let piece = piece.map_err(|_| Fault::Timeout { host: self.origin.to_string() })?;
+        piece.map_err(|error| classify(&error, &self.origin))
+    }
 }
 
 /// Makes requests: redirects followed by hand, failures that pass tried again, bodies bounded.
@@ -71,9 +129,8 @@ impl Wire {
             };
             tries += 1;
             let left = deadline.saturating_duration_since(Instant::now());
-            let Some(wait) = patience::wait(&fault, tries, &self.limits, left, fastrand::f64()) else {
-                return Err(fault);
-            };
+            let wait = patience::wait(&fault, tries, &self.limits, left, fastrand::f64());
+            let Some(wait) = wait.filter(|_| call.again) else { return Err(fault) };
             tracing::debug!(
                 reason = fault.reason(),
                 host = call.url.host_str(),
@@ -91,7 +148,8 @@ impl Wire {
         for _ in 0..=MAX_REDIRECTS {
             let response = self.send(call, url.clone(), &origin, authorization).await?;
             if !(call.follow && is_redirect(response.status())) {
-                return answer(call, response, origin).await;
+                let read = if call.method == Method::HEAD { Read::Whole(0) } else { call.read };
+                return self.answer(read, response, origin, authorization).await;
             }
             let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
             url = redirect::follow(&url, location).map_err(Fault::RedirectRefused)?;
@@ -118,10 +176,88 @@ impl Wire {
         if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
-        if let Some(Form(form)) = &call.form {
-            request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.clone());
+        if call.from > 0 {
+            request = request.header(RANGE, format!("bytes={}-", call.from));
         }
-        request.send().await.map_err(|error| classify(&error, origin))
+        request = match &call.payload {
+            Payload::None if matches!(call.method, Method::POST | Method::PUT) => {
+                request.header(CONTENT_LENGTH, 0)
+            }
+            Payload::None => request,
+            Payload::Form(Form(form)) => {
+                request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.clone())
+            }
+            Payload::Document(media_type, document) => {
+                request.header(CONTENT_TYPE, media_type).body(document.clone())
+            }
+            Payload::Chunk(start, chunk) => {
+                let end = start + chunk.len().saturating_sub(1) as u64;
+                request
+                    .header(CONTENT_TYPE, "application/octet-stream")
+                    .header(CONTENT_RANGE, format!("{start}-{end}"))
+                    .body(chunk.clone())
+            }
+        };
+        let answered = timeout(self.limits.first_byte, request.send()).await;
+        let answered = answered.map_err(|_| Fault::Timeout { host: origin.to_string() })?;
+        answered.map_err(|error| classify(&error, origin))
+    }
+
+    /// Sends a body that can be sent only once, and waits for what comes of it as long as `patience` says.
+    pub(crate) async fn upload(
+        &self,
+        url: Url,
+        authorization: Option<&HeaderValue>,
+        (body, length): (reqwest::Body, u64),
+        patience: impl Future<Output = ()>,
+    ) -> Result<Answer, Fault> {
+        let origin = origin_of(&url)?;
+        let mut request = self.connectors.client(&origin)?.put(url);
+        if let Some(authorization) = authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        let request = request.header(CONTENT_TYPE, "application/octet-stream").header(CONTENT_LENGTH, length);
+        let sending = request.body(body).send();
+        let response = tokio::select! {
+            response = sending => response.map_err(|error| classify(&error, &origin))?,
+            () = patience => return Err(Fault::Timeout { host: origin.to_string() }),
+        };
+        self.answer(Read::Whole(0), response, origin, authorization).await
+    }
+
+    async fn answer(
+        &self,
+        read: Read,
+        response: Response,
+        origin: Origin,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Answer, Fault> {
+        let status = response.status();
+        let asked = response.headers().get(RETRY_AFTER).and_then(|header| header.to_str().ok());
+        let retry_after = asked.and_then(|header| patience::retry_after(header, SystemTime::now()));
+        let headers = response.headers().clone();
+        let patience = self.limits.first_byte;
+        let incoming = Incoming { response, origin: origin.clone(), patience };
+        let (mut body, mut stream, mut refusal) = (Bytes::new(), None, Refusal::default());
+        match read {
+            _ if !status.is_success() => refusal = Refusal::read(status, incoming).await,
+            Read::Whole(limit) => body = whole(incoming, limit).await?,
+            Read::Streamed => stream = Some(incoming),
+        }
+        match status.as_u16() {
+            429 => Err(Fault::RateLimited { retry_after }),
+            _ if refusal.storage_full => Err(Fault::StorageFull { host: origin.to_string() }),
+            status @ (408 | 500 | 502 | 503 | 504) => Err(Fault::ServerError { status, retry_after }),
+            _ => Ok(Answer {
+                status,
+                headers,
+                body,
+                stream,
+                refusal,
+                origin,
+                authorization: authorization.cloned(),
+            }),
+        }
     }
 }
 
@@ -134,51 +270,21 @@ fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-async fn answer(call: &Call, response: Response, origin: Origin) -> Result<Answer, Fault> {
-    let status = response.status();
-    let asked = response.headers().get(RETRY_AFTER).and_then(|header| header.to_str().ok());
-    let retry_after = asked.and_then(|header| patience::retry_after(header, SystemTime::now()));
-    let headers = response.headers().clone();
-    let body = match status.is_success() && call.method != Method::HEAD {
-        true => read(response, call.limit, &origin).await?,
-        false => {
-            drain(response).await;
-            Bytes::new()
-        }
-    };
-    match status.as_u16() {
-        429 => Err(Fault::RateLimited { retry_after }),
-        status @ (408 | 500 | 502 | 503 | 504) => Err(Fault::ServerError { status, retry_after }),
-        _ => Ok(Answer { status, headers, body, origin }),
+async fn whole(mut incoming: Incoming, limit: usize) -> Result<Bytes, Fault> {
+    let announced = incoming.response.content_length().unwrap_or(0);
+    // A body that nobody asked for is left where it is.
+    if limit == 0 {
+        return Ok(Bytes::new());
     }
-}
-
-async fn read(mut response: Response, limit: usize, origin: &Origin) -> Result<Bytes, Fault> {
-    let announced = response.content_length().unwrap_or(0);
     if announced > limit as u64 {
         return Err(Fault::ManifestTooLarge { limit });
     }
     let mut body = BytesMut::with_capacity(announced as usize);
-    while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error, origin))? {
-        if body.len() + chunk.len() > limit {
+    while let Some(piece) = incoming.next().await? {
+        if body.len() + piece.len() > limit {
             return Err(Fault::ManifestTooLarge { limit });
         }
-        body.extend_from_slice(&chunk);
+        body.extend_from_slice(&piece);
     }
     Ok(body.freeze())
-}
-
-/// Reads away the short body of a refusal, so that its connection can be used again; a long one costs the connection.
-async fn drain(mut response: Response) {
-    const SHORT: usize = 16 * 1024;
-    let reading = async {
-        let mut length = 0;
-        while let Ok(Some(chunk)) = response.chunk().await {
-            length += chunk.len();
-            if length > SHORT {
-                break;
-            }
-        }
-    };
-    let _ = timeout(Duration::from_millis(250), reading).await;
 }

@@ -1,0 +1,114 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::{Buf, Bytes};
+use tagger_core::reference::Digest;
+use tokio::time::sleep;
+
+use crate::copy::Progress;
+use crate::fault::Fault;
+use crate::hash::Hasher;
+use crate::remote::Remote;
+use crate::transport::Incoming;
+
+/// A blob on its way from a registry: hashed as it passes, and taken up where its connection broke.
+///
+/// The last piece is given out only when the hash of all of them is the blob's digest, so whoever passes the pieces on
+/// never completes anything wrong.
+pub(crate) struct Download {
+    remote: Remote,
+    digest: Digest,
+    size: u64,
+    hasher: Option<Hasher>,
+    incoming: Option<Incoming>,
+    /// The bytes that have passed.
+    at: u64,
+    /// How often it was taken up with nothing gained.
+    tries: u32,
+    passed: Arc<AtomicU64>,
+    progress: Option<Arc<dyn Fn(Progress) + Send + Sync>>,
+}
+
+impl Download {
+    /// `passed` is told of the bytes that pass.
+    pub(crate) fn new(remote: Remote, digest: Digest, size: u64, passed: Arc<AtomicU64>) -> Self {
+        let hasher = Some(Hasher::like(&digest));
+        Self { remote, digest, size, hasher, incoming: None, at: 0, tries: 0, passed, progress: None }
+    }
+
+    /// Tells this of the bytes that pass, too.
+    pub(crate) fn telling(self, progress: Option<Arc<dyn Fn(Progress) + Send + Sync>>) -> Self {
+        Self { progress, ..self }
+    }
+
+    /// The next piece; none at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+        if self.at == self.size {
+            // Only what is empty has a hash left to look at.
+            self.finish()?;
+            return Ok(None);
+        }
+        loop {
+            let fault = match self.receive().await {
+                Ok(piece) => return self.pass(piece).map(Some),
+                Err(fault) => fault,
+            };
+            self.incoming = None;
+            self.tries += 1;
+            let Some(wait) = self.remote.transport.wait(&fault, self.tries) else { return Err(fault) };
+            tracing::debug!(reason = fault.reason(), digest = %self.digest, at = self.at, "a blob is taken up again");
+            sleep(wait).await;
+        }
+    }
+
+    async fn receive(&mut self) -> Result<Bytes, Fault> {
+        let mut early = 0;
+        loop {
+            let incoming = match &mut self.incoming {
+                Some(incoming) => incoming,
+                none => {
+                    let (incoming, before) = self.remote.open(&self.digest, self.at).await?;
+                    early = before;
+                    none.insert(incoming)
+                }
+            };
+            let Some(mut piece) = incoming.next().await? else {
+                return Err(Fault::Truncated { host: self.remote.registry.to_string() });
+            };
+            let skipped = early.min(piece.len() as u64);
+            early -= skipped;
+            piece.advance(skipped as usize);
+            if !piece.is_empty() {
+                return Ok(piece);
+            }
+        }
+    }
+
+    fn pass(&mut self, piece: Bytes) -> Result<Bytes, Fault> {
+        let at = self.at + piece.len() as u64;
+        if at > self.size {
+            return Err(Fault::SizeMismatch { expected: self.size, actual: at });
+        }
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&piece);
+        }
+        (self.at, self.tries) = (at, 0);
+        if at == self.size {
+            self.finish()?;
+        }
+        self.passed.fetch_add(piece.len() as u64, Ordering::Relaxed);
+        if let Some(tell) = &self.progress {
+            tell(Progress::Passed(piece.len() as u64));
+        }
+        Ok(piece)
+    }
+
+    fn finish(&mut self) -> Result<(), Fault> {
+        let Some(hasher) = self.hasher.take() else { return Ok(()) };
+        match hasher.finish() {
+            Some(actual) if actual == self.digest => Ok(()),
+            Some(actual) => Err(Fault::DigestMismatch { expected: self.digest.clone(), actual }),
+            None => Err(Fault::DigestInvalid),
+        }
+    }
+}

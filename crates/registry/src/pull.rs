@@ -1,0 +1,107 @@
+//! Reads a repository: manifests, and blobs that are hashed as they pass.
+
+use bytes::Bytes;
+use http::header::{CONTENT_RANGE, CONTENT_TYPE};
+use http::{HeaderMap, Method, StatusCode};
+use tagger_core::reference::Digest;
+
+use crate::fault::Fault;
+use crate::hash::digest_of;
+use crate::manifest::{ACCEPT, MAX_BYTES, media_type};
+use crate::remote::{Remote, unexpected};
+use crate::resolve::digest_header;
+use crate::transport::{Answer, Call, Incoming, Read};
+
+/// A manifest as it is stored: its bytes are what its digest says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Manifest {
+    pub(crate) digest: Digest,
+    pub(crate) media_type: String,
+    pub(crate) bytes: Bytes,
+}
+
+impl Remote {
+    /// The manifest of this digest, hashed; none where the repository has not got it.
+    pub(crate) async fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>, Fault> {
+        self.read_manifest(digest.as_str(), Some(digest)).await
+    }
+
+    /// The manifest that a tag points at, hashed; none where there is no such tag.
+    pub(crate) async fn tagged(&self, tag: &str) -> Result<Option<Manifest>, Fault> {
+        self.read_manifest(tag, None).await
+    }
+
+    async fn read_manifest(&self, target: &str, digest: Option<&Digest>) -> Result<Option<Manifest>, Fault> {
+        let call = Call { read: Read::Whole(MAX_BYTES), ..self.about(Method::GET, target)? };
+        let answer = self.call(&call).await?;
+        match answer.status {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND => return Ok(None),
+            _ => return Err(unexpected(&answer)),
+        }
+        let actual = digest_of(&answer.body, digest).ok_or(Fault::DigestInvalid)?;
+        if let Some(expected) = digest.filter(|expected| **expected != actual) {
+            return Err(Fault::DigestMismatch { expected: expected.clone(), actual });
+        }
+        let content_type = answer.headers.get(CONTENT_TYPE).and_then(|header| header.to_str().ok());
+        let media_type = media_type(&answer.body, content_type)?;
+        Ok(Some(Manifest { digest: actual, media_type, bytes: answer.body }))
+    }
+
+    /// What the registry says that a tag or a digest is; none where it is not there. It is a hint, good enough to leave
+    /// something undone.
+    pub(crate) async fn digest_at(&self, target: &str) -> Result<Option<Digest>, Fault> {
+        let answer = self.call(&self.about(Method::HEAD, target)?).await?;
+        match answer.status {
+            StatusCode::OK => match digest_header(&answer.headers)? {
+                Some(digest) => Ok(Some(digest)),
+                None => Ok(self.tagged(target).await?.map(|manifest| manifest.digest)),
+            },
+            StatusCode::NOT_FOUND => Ok(None),
+            // Not every proxy in front of a registry lets HEAD through.
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
+                Ok(self.tagged(target).await?.map(|manifest| manifest.digest))
+            }
+            _ => Err(unexpected(&answer)),
+        }
+    }
+
+    fn about(&self, method: Method, target: &str) -> Result<Call, Fault> {
+        Ok(Call { accept: Some(ACCEPT), ..self.to(method, &format!("manifests/{target}"))? })
+    }
+
+    /// Whether the repository has a blob.
+    pub(crate) async fn has_blob(&self, digest: &Digest) -> Result<bool, Fault> {
+        let answer = self.call(&self.to(Method::HEAD, &format!("blobs/{digest}"))?).await?;
+        match answer.status {
+            StatusCode::OK => Ok(true),
+            StatusCode::NOT_FOUND => Ok(false),
+            _ => Err(unexpected(&answer)),
+        }
+    }
+
+    /// A blob's bytes from this one on, or from an earlier one: the second number is how many of them come too early.
+    pub(crate) async fn open(&self, digest: &Digest, from: u64) -> Result<(Incoming, u64), Fault> {
+        let call = self.to(Method::GET, &format!("blobs/{digest}"))?;
+        let mut answer = self.call(&Call { from, read: Read::Streamed, ..call }).await?;
+        let early = match answer.status {
+            StatusCode::OK => from,
+            StatusCode::PARTIAL_CONTENT if starts_at(&answer.headers) == Some(from) => 0,
+            _ => return Err(unexpected(&answer)),
+        };
+        answer.stream.take().map(|stream| (stream, early)).ok_or_else(|| unexpected(&answer))
+    }
+}
+
+/// Where a part of a blob begins (RFC 9110, 14.4).
+fn starts_at(headers: &HeaderMap) -> Option<u64> {
+    let range = headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?;
+    range.split_once('-')?.0.trim().parse().ok()
+}
+
+impl Answer {
+    /// Whether a 405 is about all that could be done, and not about this one operation.
+    pub(crate) fn method_matters(&self) -> bool {
+        !self.refusal.unsupported
+    }
+}

@@ -1,0 +1,119 @@
+use http::header::LINK;
+use http::{HeaderMap, Method, StatusCode};
+use serde::Deserialize;
+use tagger_core::reference::{Reference, TagName};
+use url::Url;
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::fault::Fault;
+use crate::pull::Manifest;
+use crate::remote::{Remote, unexpected};
+use crate::transport::{Call, Origin, Read, redirected};
+
+/// The most tags of a repository that are taken.
+const MAX_TAGS: usize = 100_000;
+/// The most pages that a list may have.
+pub(crate) const MAX_PAGES: usize = 1_000;
+/// The most bytes of one page.
+const MAX_PAGE: usize = 4 * 1024 * 1024;
+/// How many entries of a list are asked for at a time.
+const PAGE: usize = 1_000;
+
+impl Client {
+    /// The tags of a reference's repository, in the registry's own order; none where there is no such repository.
+    ///
+    /// A list that does not end is an error, and so is one that goes on at another host. Names that are no tags are left out.
+    pub async fn tags(&self, reference: &Reference) -> Result<Vec<TagName>, Error> {
+        let told = |fault| Error::At { reference: reference.clone(), fault };
+        let Some(registry) = reference.registry() else { return Err(told(Fault::NotFound)) };
+        let remote = self.reader(registry, reference.repository()).map_err(told)?;
+        remote.tags().await.map_err(told)
+    }
+
+    /// Gives the manifest that a reference names by digest another tag in its repository.
+    pub async fn tag(&self, reference: &Reference, tag: &TagName) -> Result<(), Error> {
+        let told = |fault| Error::At { reference: reference.clone(), fault };
+        let (Some(registry), Some(digest)) = (reference.registry(), reference.digest()) else {
+            return Err(told(Fault::NotFound));
+        };
+        let remote = self.writer(registry, reference.repository()).map_err(told)?;
+        let manifest: Option<Manifest> = remote.manifest(digest).await.map_err(told)?;
+        let manifest = manifest.ok_or_else(|| told(Fault::NotFound))?;
+        remote.put(&manifest, tag.as_str()).await.map(drop).map_err(told)
+    }
+}
+
+impl Remote {
+    async fn tags(&self) -> Result<Vec<TagName>, Fault> {
+        #[derive(Deserialize)]
+        struct Page {
+            tags: Option<Vec<String>>,
+        }
+        let mut tags = Vec::new();
+        let mut next = Some(self.url(&format!("tags/list?n={PAGE}"))?);
+        for _ in 0..MAX_PAGES {
+            let Some(url) = next.take() else { return Ok(tags) };
+            let call = Call { read: Read::Whole(MAX_PAGE), ..Call::new(Method::GET, url.clone()) };
+            let answer = self.call(&call).await?;
+            match answer.status {
+                StatusCode::OK => {}
+                StatusCode::NOT_FOUND => return Ok(tags),
+                _ => return Err(unexpected(&answer)),
+            }
+            let page: Page = serde_json::from_slice(&answer.body).map_err(|_| Fault::ListInvalid)?;
+            tags.extend(page.tags.unwrap_or_default().iter().filter_map(|tag| tag.parse().ok()));
+            if tags.len() > MAX_TAGS {
+                break;
+            }
+            next = self.next_page(&url, &answer.headers)?;
+        }
+        Err(Fault::TooMuch { what: "tags", limit: MAX_TAGS })
+    }
+
+    /// Where a list goes on (RFC 8288): at the same registry, or nowhere.
+    pub(crate) fn next_page(&self, page: &Url, headers: &HeaderMap) -> Result<Option<Url>, Fault> {
+        let links = headers.get_all(LINK).iter().filter_map(|link| link.to_str().ok());
+        let Some(target) = links.flat_map(next_target).next() else { return Ok(None) };
+        let next = redirected(page, Some(target)).map_err(Fault::RedirectRefused)?;
+        match Origin::of(&next).as_ref() == Some(&self.origin) {
+            true => Ok(Some(next)),
+            false => Err(Fault::ListInvalid),
+        }
+    }
+}
+
+/// The target of the link to the next page, of one header that may hold several links.
+fn next_target(header: &str) -> Option<&str> {
+    let mut rest = header;
+    while let Some((_, behind)) = rest.split_once('<') {
+        let (target, parameters) = behind.split_once('>')?;
+        let (own, others) = parameters.split_once(",").unwrap_or((parameters, ""));
+        let next = own.split(';').filter_map(|parameter| parameter.split_once('=')).any(|(name, value)| {
+            name.trim().eq_ignore_ascii_case("rel")
+                && value.trim().trim_matches('"').eq_ignore_ascii_case("next")
+        });
+        if next {
+            return Some(target);
+        }
+        rest = others;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(r#"</v2/a/tags/list?last=b&n=2>; rel="next""#, Some("/v2/a/tags/list?last=b&n=2"))]
+    #[case(r#"</x>; rel="first", </y>; rel=next"#, Some("/y"))]
+    #[case(r#"</x>; REL="Next""#, Some("/x"))]
+    #[case(r#"</x>; rel="last""#, None)]
+    #[case("</x", None)]
+    #[case("", None)]
+    fn the_next_page_is_found_among_links(#[case] header: &str, #[case] target: Option<&str>) {
+        assert_eq!(next_target(header), target);
+    }
+}

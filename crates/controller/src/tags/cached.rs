@@ -22,7 +22,7 @@ use crate::mirrors::{Copies, Copying, Errand, Failure, Found, Layout};
 use crate::retries::{spread, until};
 
 /// How soon a Tag is looked at again that has no cache to go to: nobody tells when one appears.
-const NO_CACHE: Duration = Duration::from_secs(60);
+const NO_CACHE: Duration = Duration::from_secs(30);
 /// How soon a Tag is looked at again whose repository waits for its turn to be tidied.
 const TURN: Duration = Duration::from_secs(30);
 

@@ -13,6 +13,7 @@ mod tidy;
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use kube::runtime::reflector::ObjectRef;
@@ -59,8 +60,8 @@ pub(crate) type Outcome = Result<Generation, Failure>;
 pub(crate) enum Found {
     /// There is none, and one may be started.
     Nothing,
-    /// It is under way, or another one is that must end first. The Tag is looked at again then.
-    Busy,
+    /// It has been under way for so long, or another one has that must end first. The Tag is looked at again then.
+    Busy(Duration),
     /// It has ended. It is known until [`Mirrors::done`].
     Ended(Outcome),
 }
@@ -81,6 +82,7 @@ struct Table {
 struct Job {
     count: u64,
     errand: Errand,
+    started: Instant,
     outcome: Option<Outcome>,
     /// Ends the job when it is dropped.
     _task: AbortOnDropHandle<()>,
@@ -99,7 +101,7 @@ impl Mirrors {
         let Some(job) = table.jobs.get(uid) else { return Found::Nothing };
         match &job.outcome {
             Some(outcome) if job.errand == *errand => Found::Ended(outcome.clone()),
-            None if job.errand == *errand || job.errand == Errand::Tidy => Found::Busy,
+            None if job.errand == *errand || job.errand == Errand::Tidy => Found::Busy(job.started.elapsed()),
             _ => {
                 table.jobs.remove(uid);
                 Found::Nothing
@@ -127,7 +129,13 @@ impl Mirrors {
             // Nobody listens only while everything is being shut down.
             let _ = mirrors.ended.send(reference);
         });
-        let job = Job { count, errand, outcome: None, _task: AbortOnDropHandle::new(task) };
+        let job = Job {
+            count,
+            errand,
+            started: Instant::now(),
+            outcome: None,
+            _task: AbortOnDropHandle::new(task),
+        };
         table.jobs.insert(uid, job);
     }
 
@@ -171,8 +179,6 @@ impl Mirrors {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
-
     use futures::future::pending;
     use tagger_api::TagSpec;
     use tokio_util::sync::CancellationToken;
@@ -206,7 +212,7 @@ mod tests {
             wait.cancelled().await;
             Some(Err(Failure::internal()))
         });
-        assert!(matches!(mirrors.look("uid", &import(0)), Found::Busy));
+        assert!(matches!(mirrors.look("uid", &import(0)), Found::Busy(_)));
         go.cancel();
         assert_eq!(endings.recv().await.unwrap().name, "myapp");
         for _ in 0..2 {
@@ -244,7 +250,7 @@ mod tests {
             None
         });
         mirrors.no_copy("uid");
-        assert!(matches!(mirrors.look("uid", &import(0)), Found::Busy));
+        assert!(matches!(mirrors.look("uid", &import(0)), Found::Busy(_)));
         go.cancel();
         endings.recv().await.unwrap();
         assert!(matches!(mirrors.look("uid", &import(0)), Found::Nothing));

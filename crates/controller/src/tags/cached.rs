@@ -23,6 +23,8 @@ use crate::retries::{spread, until};
 
 /// How soon a Tag is looked at again that has no cache to go to: nobody tells when one appears.
 const NO_CACHE: Duration = Duration::from_secs(30);
+/// How long a copy takes of which nothing is told but that it is there.
+const MOMENT: Duration = Duration::from_secs(1);
 /// How soon a Tag is looked at again whose repository waits for its turn to be tidied.
 const TURN: Duration = Duration::from_secs(30);
 
@@ -89,7 +91,7 @@ impl Context {
                     });
                     return Ok(Action::await_change());
                 }
-                (Found::Busy, _) => return Ok(Action::await_change()),
+                (Found::Busy(_), _) => return Ok(Action::await_change()),
                 _ => return Ok(Action::requeue(spread(TURN, uid(tag)))),
             }
         }
@@ -119,8 +121,8 @@ impl Context {
         now: Timestamp,
     ) -> Result<Action, Error> {
         let errand = Errand::Import { number, from: tag.spec.from.clone(), to: copies.name() };
-        match self.mirrors.look(uid(tag), &errand) {
-            Found::Busy => {}
+        let age = match self.mirrors.look(uid(tag), &errand) {
+            Found::Busy(age) => age,
             Found::Ended(Ok(new)) => {
                 let new = Generation { imported_at: outcome::whole_seconds(now), ..new };
                 return self.publish_copy(tag, new, copies, now).await;
@@ -137,11 +139,12 @@ impl Context {
                     let new = imported(tag, number, resolved, now).moved_to(&copy);
                     let copying = self.copying(source, access, copies, Copies::tags(number, true));
                     self.start(tag, errand, copying, new);
+                    Duration::ZERO
                 }
             },
-        }
+        };
         let message = format!("copying {} into {} as generation {number}", tag.spec.from, copies.name());
-        self.tell_mirroring(tag, quiet, message, now).await
+        self.tell_mirroring(tag, (!quiet).then_some(message), age, now).await
     }
 
     async fn publish_copy(
@@ -179,12 +182,13 @@ impl Context {
         let is_current = status.and_then(|status| status.generation) == Some(number);
         let errand = Errand::Mirror { number, from: source.to_string(), to: copies.name() };
         let message = format!("copying generation {number}, {source}, into {}", copies.name());
-        match self.mirrors.look(uid(tag), &errand) {
-            Found::Busy => {}
+        let age = match self.mirrors.look(uid(tag), &errand) {
+            Found::Busy(age) => age,
             Found::Nothing => {
                 let moved = known.moved_to(&copies.reference(&digest).to_string());
                 let (access, tags) = (self.credentials.of(tag).await, Copies::tags(number, is_current));
                 self.start(tag, errand, self.copying(source, access, copies, tags), moved);
+                Duration::ZERO
             }
             Found::Ended(Ok(moved)) => return self.publish_moved(tag, &moved).await,
             Found::Ended(Err(failure)) => {
@@ -194,8 +198,8 @@ impl Context {
                     false => self.give_up_for_now(tag, &failure, now).await,
                 };
             }
-        }
-        self.tell_mirroring(tag, quiet, message, now).await
+        };
+        self.tell_mirroring(tag, (!quiet).then_some(message), age, now).await
     }
 
     async fn publish_moved(&self, tag: &Tag, moved: &Generation) -> Result<Action, Error> {
@@ -234,18 +238,21 @@ impl Context {
         self.mirrors.start(tag, errand, async move { Some(copying.run(places).await.map(|()| becomes)) });
     }
 
-    /// Says what is copied, once: where it failed before, that stays told until it is there.
+    /// Says what is copied, once, and not of a copy that is there in a moment. Where it failed before, that stays told until the
+    /// copy is there.
     async fn tell_mirroring(
         &self,
         tag: &Tag,
-        quiet: bool,
-        message: String,
+        message: Option<String>,
+        age: Duration,
         now: Timestamp,
     ) -> Result<Action, Error> {
-        if !quiet {
-            let working = State::Reconciling { reason: "Mirroring", message };
-            self.write(tag, outcome::settled(tag, &working, now)).await?;
+        let Some(message) = message else { return Ok(Action::await_change()) };
+        if age < MOMENT {
+            return Ok(Action::requeue(MOMENT - age));
         }
+        let working = State::Reconciling { reason: "Mirroring", message };
+        self.write(tag, outcome::settled(tag, &working, now)).await?;
         Ok(Action::await_change())
     }
 }

@@ -7,7 +7,10 @@
 
 mod appliers;
 mod cache;
+mod cache_place;
+mod credentials;
 mod program;
+mod registries_conf;
 mod story;
 mod support;
 mod tags;

@@ -2,11 +2,13 @@ use std::sync::Arc;
 
 use tagger_core::reference::{Digest, Reference, Registry, Repository};
 use tokio::time::{Instant, timeout_at};
+use tracing::{debug, warn};
 
 use crate::copy::Shared;
 use crate::error::Error;
 use crate::fault::Fault;
 use crate::keychain::Keychain;
+use crate::registries_conf::{Place, RegistriesConf};
 use crate::remote::Remote;
 use crate::resolve::{Lookup, Resolved, gather};
 use crate::settings::{Settings, SettingsError};
@@ -30,14 +32,20 @@ pub struct Client {
     keychains: Vec<Arc<dyn Keychain>>,
     unqualified: Arc<[Registry]>,
     pub(crate) shared: Arc<Shared>,
+    registries: Arc<RegistriesConf>,
 }
 
 impl Client {
     /// A client that does what these settings say. Settings that can't be honoured are an error.
     pub fn new(settings: Settings, keychain: impl Keychain + 'static) -> Result<Self, SettingsError> {
         let transport = Arc::new(Transport::new(&settings)?);
-        let (keychains, unqualified) = (vec![Arc::new(keychain) as _], settings.unqualified.into());
-        Ok(Self { transport, keychains, unqualified, shared: Arc::default() })
+        Ok(Self {
+            transport,
+            keychains: vec![Arc::new(keychain)],
+            unqualified: settings.unqualified.into(),
+            registries: Arc::new(settings.registries),
+            shared: Arc::default(),
+        })
     }
 
     /// The same client, with more credentials: those of this keychain come before the ones that it has. A Tag's own
@@ -49,49 +57,62 @@ impl Client {
         Self { keychains, ..self.clone() }
     }
 
-    /// Lets this client and its clones reach one registry more, at a private address too and, where `plain` says so, in plain
-    /// HTTP: for a registry that became known later than the settings. The one that was named before is let no more.
-    pub fn also_reach(&self, registry: &Registry, plain: bool) {
-        self.transport.also_reach(registry, plain);
-    }
-
     /// The same client, with the credentials of this keychain in place of those that it has.
     #[must_use]
     pub fn with_only(&self, keychain: impl Keychain + 'static) -> Self {
         Self { keychains: vec![Arc::new(keychain)], ..self.clone() }
     }
 
-    /// A repository to read from.
-    pub(crate) fn reader(&self, registry: &Registry, repository: &Repository) -> Result<Remote, Fault> {
-        let access = Access::pull(repository, gather(&self.keychains, repository, registry));
-        Remote::new(self.transport.clone(), registry.clone(), repository.clone(), access)
+    /// Lets this client and its clones reach one registry more, at a private address too and, where `plain` says so, in plain
+    /// HTTP: for a registry that became known later than the settings. The one that was named before is let no more.
+    pub fn also_reach(&self, registry: &Registry, plain: bool) {
+        self.transport.also_reach(registry, plain);
     }
 
-    /// A repository to write to.
+    /// A repository to read from.
+    pub(crate) fn reader(&self, place: &Place) -> Result<Remote, Fault> {
+        let access =
+            Access::pull(&place.repository, gather(&self.keychains, &place.registry, &place.repository));
+        Remote::new(self.transport.clone(), place, access)
+    }
+
+    /// The repository of a name, to be changed: itself, and no mirror of it.
     pub(crate) fn writer(&self, registry: &Registry, repository: &Repository) -> Result<Remote, Fault> {
-        self.reader(registry, repository).map(|remote| remote.scoped(Scope::push(repository)))
+        let (registry, repository) = (registry.clone(), repository.clone());
+        let is_it = |place: &Place| (&place.registry, &place.repository) == (&registry, &repository);
+        let places = self.registries.places(&registry, &repository)?;
+        let insecure = places.iter().any(|place| is_it(place) && place.insecure);
+        let insecure = insecure || self.transport.is_insecure(&registry);
+        let scope = Scope::push(&repository);
+        self.reader(&Place { registry, repository, insecure }).map(|remote| remote.scoped(scope))
     }
 
     /// Says what the reference points at now, having hashed it, unless `known` tells the media type of that digest.
     ///
     /// A tag costs one HEAD when its digest is known, and a GET by that digest as well when it is not. A reference with a
     /// digest is that digest, whatever its tag; when it is known, nothing is asked. A name without a registry is looked
-    /// for in the unqualified registries in their order: one that has not got it, or does not let us see it, is passed
-    /// over, and any other failure ends the search, so that an outage never brings in another registry's image.
+    /// for in the unqualified registries in their order: one that has not got it, or does not let us see it, or is blocked,
+    /// is passed over, and any other failure ends the search, so that an outage never brings in another registry's image.
     ///
-    /// Ends within [`Limits::whole`](crate::Limits::whole), for each registry that is asked. May be dropped at any time.
+    /// A registry's mirrors are asked before it, by [`Settings::registries`]. One that fails, in any way, is passed over; what
+    /// the location itself says counts. The answer names the image as it was asked for, wherever it was read.
+    ///
+    /// Ends within [`Limits::whole`](crate::Limits::whole), for each place that is asked. May be dropped at any time.
     pub async fn resolve<K>(&self, reference: &Reference, known: K) -> Result<Resolved, Error>
     where
         K: Fn(&Digest) -> Option<String> + Send + Sync,
     {
-        if let Some(registry) = reference.registry() {
-            return self.resolve_at(registry, reference, &known, true).await;
+        if reference.registry().is_some() {
+            return self.resolve_at(reference, &known, true).await;
         }
         let mut looked = Vec::new();
         for registry in self.unqualified.iter() {
             let placed = reference.at(registry);
-            match self.resolve_at(registry, &placed, &known, self.unqualified.len() == 1).await {
-                Err(Error::At { fault: fault @ (Fault::NotFound | Fault::Unauthorized { .. }), .. }) => {
+            match self.resolve_at(&placed, &known, self.unqualified.len() == 1).await {
+                Err(Error::At {
+                    fault: fault @ (Fault::NotFound | Fault::Unauthorized { .. } | Fault::Blocked(_)),
+                    ..
+                }) => {
                     looked.push((registry.clone(), fault));
                 }
                 other => return other,
@@ -100,22 +121,53 @@ impl Client {
         Err(Error::Nowhere { name: reference.clone(), looked })
     }
 
-    async fn resolve_at<K>(
-        &self,
-        registry: &Registry,
-        reference: &Reference,
-        known: &K,
-        sole: bool,
-    ) -> Result<Resolved, Error>
+    /// Where a reference with a registry is read, in the order in which the places are tried; none for one without.
+    pub(crate) fn places(&self, reference: &Reference) -> Result<Vec<Place>, Fault> {
+        let Some(registry) = reference.registry() else { return Ok(Vec::new()) };
+        let mut places = self.registries.places(registry, reference.repository())?;
+        for place in &mut places {
+            place.insecure |= self.transport.is_insecure(&place.registry);
+        }
+        Ok(places)
+    }
+
+    async fn resolve_at<K>(&self, reference: &Reference, known: &K, sole: bool) -> Result<Resolved, Error>
     where
         K: Fn(&Digest) -> Option<String> + Send + Sync,
     {
+        let at = |fault| Error::At { reference: reference.clone(), fault };
+        let places = self.places(reference).map_err(at)?;
+        let mut last = Fault::NotFound;
+        for (place, left) in places.iter().zip((0..places.len()).rev()) {
+            match self.look_up(place, reference, known, sole).await {
+                Ok(resolved) => return Ok(resolved),
+                Err(fault) => last = fault,
+            }
+            let mirror = &place.registry;
+            match &last {
+                _ if left == 0 => {}
+                Fault::NotFound => debug!(%reference, %mirror, "the mirror does not have it"),
+                fault => warn!(%reference, %mirror, %fault, "the mirror is passed over"),
+            }
+        }
+        Err(at(last))
+    }
+
+    async fn look_up<K>(
+        &self,
+        place: &Place,
+        reference: &Reference,
+        known: &K,
+        sole: bool,
+    ) -> Result<Resolved, Fault>
+    where
+        K: Fn(&Digest) -> Option<String> + Send + Sync,
+    {
+        let Place { registry, repository, .. } = place;
         let deadline: Instant = self.transport.deadline();
-        let access =
-            Access::pull(reference.repository(), gather(&self.keychains, reference.repository(), registry));
-        let lookup = Lookup { transport: &self.transport, registry, reference, access, known, deadline };
+        let access = Access::pull(repository, gather(&self.keychains, registry, repository));
+        let lookup = Lookup { transport: &self.transport, place, reference, access, known, deadline };
         let outcome = timeout_at(deadline, lookup.run(sole)).await;
-        let outcome = outcome.unwrap_or_else(|_| Err(Fault::Timeout { host: registry.to_string() }));
-        outcome.map_err(|fault| Error::At { reference: reference.clone(), fault })
+        outcome.unwrap_or_else(|_| Err(Fault::Timeout { host: registry.to_string() }))
     }
 }

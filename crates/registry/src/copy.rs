@@ -15,7 +15,7 @@ use crate::client::Client;
 use crate::error::{Error, Retry};
 use crate::fault::Fault;
 use crate::push::NotSent;
-use crate::remote::Remote;
+use crate::registries_conf::Place;
 use image::Copying;
 pub(crate) use shared::Shared;
 
@@ -139,7 +139,7 @@ impl Client {
         destination: &Destination,
         options: &CopyOptions,
     ) -> Result<Copied, CopyError> {
-        let (from, digest) = self.find(source).await.map_err(CopyError::Source)?;
+        let (places, digest) = self.find(source).await.map_err(CopyError::Source)?;
         let target = destination.by_digest(&digest);
         let told = |broken| match broken {
             NotSent::Source(fault) => CopyError::Source(Error::At { reference: source.clone(), fault }),
@@ -149,20 +149,25 @@ impl Client {
         };
         let into = to.writer(&destination.registry, &destination.repository);
         let into = into.map_err(|fault| told(NotSent::Destination(fault)))?;
-        let copying = Copying::new(from, into, to.shared.clone(), options);
-        let copied = match copying.run(&digest, &destination.tags, true).await {
-            // What was there a moment ago was cleared away since. This time, nothing is taken for granted.
-            Err(NotSent::Destination(Fault::PartsLost)) => {
-                copying.run(&digest, &destination.tags, false).await
+        let mut outcome = Err(NotSent::Source(Fault::NotFound));
+        for (place, left) in places.iter().zip((0..places.len()).rev()) {
+            let from = self.reader(place).map_err(|fault| told(NotSent::Source(fault)))?;
+            let copying = Copying::new(from, into.clone(), to.shared.clone(), options);
+            outcome = copying.run_again_if_parts_were_lost(&digest, &destination.tags).await;
+            match &outcome {
+                // What a mirror has given is not asked for again.
+                Err(NotSent::Source(fault)) if left > 0 => {
+                    tracing::warn!(%source, mirror = %place.registry, %fault, "the mirror is passed over");
+                }
+                _ => break,
             }
-            other => other,
-        };
-        copied.map_err(told)
+        }
+        outcome.map_err(told)
     }
 
-    /// Where a reference is read, and its digest there.
-    async fn find(&self, source: &Reference) -> Result<(Remote, Digest), Error> {
-        let found = match (source.registry(), source.digest()) {
+    /// The places where a reference is read, in the order in which they are tried, and its digest.
+    async fn find(&self, source: &Reference) -> Result<(Vec<Place>, Digest), Error> {
+        let (reference, digest) = match (source.registry(), source.digest()) {
             (Some(_), Some(digest)) => (source.clone(), digest.clone()),
             // The digest will be hashed when the manifest is read, so it need not be now.
             _ => {
@@ -170,9 +175,9 @@ impl Client {
                 (resolved.reference, resolved.digest)
             }
         };
-        let (reference, digest) = found;
-        let registry = reference.registry().cloned().unwrap_or_else(Registry::docker_hub);
-        let remote = self.reader(&registry, reference.repository());
-        Ok((remote.map_err(|fault| Error::At { reference, fault })?, digest))
+        match self.places(&reference) {
+            Ok(places) => Ok((places, digest)),
+            Err(fault) => Err(Error::At { reference, fault }),
+        }
     }
 }

@@ -6,6 +6,7 @@ use tagger_core::reference::Digest;
 
 use crate::error::Retry;
 use crate::manifest::ManifestProblem;
+use crate::registries_conf::NoPlace;
 use crate::transport::{
     AddressKind, ConnectProblem, RealmProblem, RedirectProblem, TlsProblem, TokenProblem,
 };
@@ -161,6 +162,9 @@ pub enum Fault {
     /// The server that gives tokens gave none.
     #[error("the token server gave no token: {0}")]
     TokenInvalid(TokenProblem),
+    /// The `registries.conf` lets the image be read nowhere.
+    #[error(transparent)]
+    Blocked(#[from] NoPlace),
     /// The registry redirects to where we don't go.
     #[error("a redirect of the registry is refused: {0}")]
     RedirectRefused(RedirectProblem),
@@ -258,6 +262,7 @@ impl Fault {
             Self::ManifestInvalid(_) => "ManifestInvalid",
             Self::RealmRefused(_) => "RealmRefused",
             Self::TokenInvalid(_) => "TokenInvalid",
+            Self::Blocked(_) => "Blocked",
             Self::RedirectRefused(_) => "RedirectRefused",
         }
     }
@@ -292,6 +297,7 @@ impl Fault {
             | Self::ManifestTooLarge { .. }
             | Self::ManifestInvalid(_)
             | Self::RealmRefused(_)
+            | Self::Blocked(_)
             | Self::RedirectRefused(_) => Retry::WhenChanged,
         }
     }

@@ -5,6 +5,8 @@
 //! gives credentials; [`DockerConfig`] is one that reads a docker `config.json` as the kubelet does) and [`Error`],
 //! which says what failed in one word, whether asking again is worth it, and what a person can do.
 //!
+//! Where a [`RegistriesConf`] says so, images are read from mirrors and other locations than their names say, or not at all.
+//!
 //! # What it holds to
 //!
 //! * A tag whose digest is known costs one HEAD; a new one costs a GET by that digest as well. Nothing is asked in
@@ -20,6 +22,7 @@
 //! `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are taken from the environment. Behind a proxy it is the proxy that
 //! resolves names, so that judging the addresses of *names* is the proxy's duty; literal addresses are still judged here.
 
+mod children;
 mod client;
 mod copy;
 mod download;
@@ -31,6 +34,8 @@ mod manifest;
 mod parts;
 mod pull;
 mod push;
+mod referrers;
+mod registries_conf;
 mod remote;
 mod remove;
 mod resolve;
@@ -47,6 +52,7 @@ pub use keychain::{
     ForRegistry, Keychain,
 };
 pub use manifest::ManifestProblem;
+pub use registries_conf::{ConfProblem, NameProblem, NoPlace, Place, RegistriesConf, RegistriesConfError};
 pub use remove::Removal;
 pub use resolve::Resolved;
 pub use settings::{Authority, Limits, Settings, SettingsError};

@@ -72,13 +72,12 @@ impl Parts {
 }
 
 /// The entries of an index as they stand: what an index of referrers is made of.
-pub(crate) fn entries(index: &Manifest) -> Result<Vec<Value>, Fault> {
+pub(crate) fn entries(index: &[u8]) -> Result<Vec<Value>, Fault> {
     #[derive(Deserialize)]
     struct Index {
-        #[serde(default)]
         manifests: Vec<Value>,
     }
-    let index: Index = serde_json::from_slice(&index.bytes).map_err(|_| ManifestProblem::Parts)?;
+    let index: Index = serde_json::from_slice(index).map_err(|_| ManifestProblem::Parts)?;
     Ok(index.manifests)
 }
 

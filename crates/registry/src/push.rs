@@ -201,15 +201,15 @@ impl Remote {
         }
     }
 
-    /// Writes a manifest under a tag or its digest. Says whether the registry itself keeps account of what it is about.
-    pub(crate) async fn put(&self, manifest: &Manifest, target: &str) -> Result<bool, Fault> {
+    /// Writes a manifest under a tag or its digest.
+    pub(crate) async fn put(&self, manifest: &Manifest, target: &str) -> Result<(), Fault> {
         let media_type = HeaderValue::from_str(&manifest.media_type);
         let media_type = media_type.map_err(|_| crate::manifest::ManifestProblem::MediaType)?;
         let payload = Payload::Document(media_type, manifest.bytes.clone());
         let call = Call { payload, ..self.to(Method::PUT, &format!("manifests/{target}"))? };
         let answer = self.change(call).await?;
         match answer.status {
-            status if status.is_success() => Ok(answer.headers.contains_key("oci-subject")),
+            status if status.is_success() => Ok(()),
             _ if answer.refusal.part_unknown => Err(Fault::PartsLost),
             _ => Err(unexpected(&answer)),
         }

@@ -6,6 +6,7 @@ use tokio::time::timeout_at;
 use url::Url;
 
 use crate::fault::Fault;
+use crate::registries_conf::Place;
 use crate::transport::{Access, Answer, Call, Origin, Scope, Transport};
 
 /// A repository of a registry, as somebody may use it. Cheap to clone.
@@ -22,13 +23,9 @@ pub(crate) struct Remote {
 
 impl Remote {
     /// A repository, with what may be shown to its registry.
-    pub(crate) fn new(
-        transport: Arc<Transport>,
-        registry: Registry,
-        repository: Repository,
-        access: Access,
-    ) -> Result<Self, Fault> {
-        let base = transport.base(&registry)?;
+    pub(crate) fn new(transport: Arc<Transport>, place: &Place, access: Access) -> Result<Self, Fault> {
+        let (registry, repository) = (place.registry.clone(), place.repository.clone());
+        let base = transport.base(&registry, place.insecure)?;
         let root = base.join(&format!("{repository}/")).map_err(|_| Fault::NotFound)?;
         let origin = Origin::of(&root).ok_or(Fault::NotFound)?;
         Ok(Self { transport, registry, repository, origin, access, root })

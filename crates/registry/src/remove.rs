@@ -24,7 +24,7 @@ impl Client {
     pub async fn remove(&self, reference: &Reference) -> Result<Removal, Error> {
         let told = |fault| Error::At { reference: reference.clone(), fault };
         let Some(registry) = reference.registry() else { return Err(told(Fault::NotFound)) };
-        let remote = self.reader(registry, reference.repository()).map_err(told)?;
+        let remote = self.writer(registry, reference.repository()).map_err(told)?;
         remote.scoped(Scope::remove(reference.repository())).remove(reference).await.map_err(told)
     }
 }

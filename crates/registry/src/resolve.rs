@@ -7,6 +7,7 @@ use crate::fault::Fault;
 use crate::hash::digest_of;
 use crate::keychain::{Credential, Keychain};
 use crate::manifest::{ACCEPT, MAX_BYTES, media_type};
+use crate::registries_conf::Place;
 use crate::transport::{Access, Answer, Call, Read, Transport};
 
 /// Says what a reference points at, and what that is.
@@ -22,11 +23,11 @@ pub struct Resolved {
     pub size: Option<u64>,
 }
 
-/// One look-up at one registry.
+/// One look-up at one place.
 pub(crate) struct Lookup<'a, K> {
     pub(crate) transport: &'a Transport,
-    pub(crate) registry: &'a Registry,
-    /// Has the registry already.
+    pub(crate) place: &'a Place,
+    /// What is looked up, by the name that people gave it; has its registry already.
     pub(crate) reference: &'a Reference,
     pub(crate) access: Access,
     pub(crate) known: &'a K,
@@ -94,8 +95,8 @@ impl<K: Fn(&Digest) -> Option<String>> Lookup<'_, K> {
 
     /// `target` is a tag or a digest, whose types keep anything else out of the path.
     async fn ask(&self, method: Method, target: &str) -> Result<Answer, Fault> {
-        let base = self.transport.base(self.registry)?;
-        let path = format!("{}/manifests/{target}", self.reference.repository());
+        let base = self.transport.base(&self.place.registry, self.place.insecure)?;
+        let path = format!("{}/manifests/{target}", self.place.repository);
         let url = base.join(&path).map_err(|_| Fault::NotFound)?;
         let call = Call { accept: Some(ACCEPT), read: Read::Whole(MAX_BYTES), ..Call::new(method, url) };
         let answer = self.transport.call(&call, &self.access, self.deadline).await?;
@@ -119,8 +120,8 @@ pub(crate) fn digest_header(headers: &HeaderMap) -> Result<Option<Digest>, Fault
 /// The credentials of several keychains: those of the first one first, no credential twice.
 pub(crate) fn gather(
     keychains: &[impl AsRef<dyn Keychain>],
-    repository: &Repository,
     registry: &Registry,
+    repository: &Repository,
 ) -> Vec<Credential> {
     let mut gathered: Vec<Credential> = Vec::new();
     for keychain in keychains {

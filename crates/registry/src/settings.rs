@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use tagger_core::reference::Registry;
 
+use crate::registries_conf::RegistriesConf;
+
 /// Says what an administrator allows: which registries may be private or insecure, whom to trust, how long to wait.
 ///
 /// The default is the safe one: `https`, the system's certificate authorities, public addresses, names without a
@@ -18,6 +20,9 @@ pub struct Settings {
     pub authorities: Vec<Authority>,
     /// Where a name without a registry is looked for, in this order.
     pub unqualified: Vec<Registry>,
+    /// Mirrors, other locations, and what is blocked. Its [`RegistriesConf::unqualified`] is for whoever fills in
+    /// [`Settings::unqualified`].
+    pub registries: RegistriesConf,
     /// What is sent as `User-Agent`.
     pub user_agent: String,
     /// How long things may take.
@@ -80,6 +85,7 @@ impl Default for Settings {
             private_everywhere: false,
             authorities: Vec::new(),
             unqualified: vec![Registry::docker_hub()],
+            registries: RegistriesConf::default(),
             user_agent: concat!("tagger/", env!("CARGO_PKG_VERSION")).into(),
             limits: Limits::default(),
         }

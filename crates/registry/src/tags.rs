@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::fault::Fault;
 use crate::pull::Manifest;
 use crate::remote::{Remote, unexpected};
-use crate::transport::{Call, Origin, Read, redirected};
+use crate::transport::{Call, Origin, Read, Scope, redirected};
 
 /// The most tags of a repository that are taken.
 const MAX_TAGS: usize = 100_000;
@@ -27,8 +27,8 @@ impl Client {
     pub async fn tags(&self, reference: &Reference) -> Result<Vec<TagName>, Error> {
         let told = |fault| Error::At { reference: reference.clone(), fault };
         let Some(registry) = reference.registry() else { return Err(told(Fault::NotFound)) };
-        let remote = self.reader(registry, reference.repository()).map_err(told)?;
-        remote.tags().await.map_err(told)
+        let remote = self.writer(registry, reference.repository()).map_err(told)?;
+        remote.scoped(Scope::pull(reference.repository())).tags().await.map_err(told)
     }
 
     /// Gives the manifest that a reference names by digest another tag in its repository.
@@ -40,7 +40,7 @@ impl Client {
         let remote = self.writer(registry, reference.repository()).map_err(told)?;
         let manifest: Option<Manifest> = remote.manifest(digest).await.map_err(told)?;
         let manifest = manifest.ok_or_else(|| told(Fault::NotFound))?;
-        remote.put(&manifest, tag.as_str()).await.map(drop).map_err(told)
+        remote.put(&manifest, tag.as_str()).await.map_err(told)
     }
 }
 

@@ -184,15 +184,19 @@ pub struct Registries {
     )]
     pub authorities: Vec<AuthorityFile>,
 
-    /// A registry in which names without a host are looked up, in the order given; may be repeated
+    /// A registry in which names without a host are looked up, in the order given; may be repeated. Without it, those of
+    /// --registries-conf count, and docker.io where that names none
     #[arg(
         long = "unqualified-registry",
         env = "TAGGER_UNQUALIFIED_REGISTRIES",
         value_name = "HOST",
-        value_delimiter = ',',
-        default_value = "docker.io"
+        value_delimiter = ','
     )]
     pub unqualified: Vec<Registry>,
+
+    /// A registries.conf, version 2, with mirrors, other locations and what is blocked
+    #[arg(long, env = "TAGGER_REGISTRIES_CONF", value_name = "FILE")]
+    pub registries_conf: Option<PathBuf>,
 
     /// A docker config.json with credentials for registries, used for every Tag after those of its namespace; it is read again
     /// when it changes

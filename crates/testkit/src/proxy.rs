@@ -15,11 +15,14 @@
 mod answer;
 mod fault;
 mod forward;
+mod onward;
+mod pages;
 mod referrers;
 mod request;
 mod rule;
 mod serve;
 mod token;
+mod traffic;
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -89,17 +92,32 @@ impl Proxy {
         requests.iter().filter(|request| request.method == method && request.kind == kind).count()
     }
 
+    /// How many bytes of bodies came with requests of this method and kind.
+    pub fn bytes_received(&self, method: &str, kind: Kind) -> u64 {
+        let requests = lock(&self.state.requests);
+        let of = requests.iter().filter(|request| request.method == method && request.kind == kind);
+        of.map(|request| request.received).sum()
+    }
+
+    /// How many bytes of bodies were sent to answer requests of this method and kind.
+    pub fn bytes_sent(&self, method: &str, kind: Kind) -> u64 {
+        let requests = lock(&self.state.requests);
+        let of = requests.iter().filter(|request| request.method == method && request.kind == kind);
+        of.map(|request| request.sent).sum()
+    }
+
     /// The most requests that were under way at once, to the end of their answers.
     pub fn most_at_once(&self) -> usize {
         self.state.traffic.most()
     }
 
-    /// Forgets requests, faults and issued tokens, and asks for tokens no longer.
+    /// Forgets requests, faults, issued tokens and referrers, and is a plain proxy again.
     pub fn reset(&self) {
         self.heal();
         lock(&self.state.requests).clear();
         *lock(&self.state.tokens) = None;
         *lock(&self.state.referrers) = None;
+        *lock(&self.state.tags_page) = None;
         self.state.traffic.reset();
     }
 
@@ -124,6 +142,11 @@ impl Proxy {
     /// and from [`Self::add_referrer`].
     pub fn serve_referrers(&self, page: usize) {
         *lock(&self.state.referrers) = Some(Referrers::new(page));
+    }
+
+    /// Gives lists of tags by pages of at most so many, sorted, as newer registries do.
+    pub fn page_tags(&self, most: usize) {
+        *lock(&self.state.tags_page) = Some(most.max(1));
     }
 
     /// Tells the referrers API of an artifact about a subject, by the artifact's descriptor.

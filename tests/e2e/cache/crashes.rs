@@ -8,6 +8,7 @@ use tagger_testkit::assets::Assets;
 use tagger_testkit::image::Image;
 use tagger_testkit::proxy::{Fault, Match};
 use tagger_testkit::registry::{Registry, RegistryOptions};
+use tagger_testkit::skopeo::Skopeo;
 
 use crate::support::cached::{Cached, digest_of, pull};
 use crate::support::{Namespace, eventually, run};
@@ -60,6 +61,12 @@ fn an_operator_that_is_killed_while_it_copies_goes_on_and_sends_no_blob_again() 
         }
         assert_eq!(sent.len(), 7, "six layers and a configuration: {sent:?}");
         assert!(sent.values().all(|times| *times == 1), "{sent:?}");
+
+        cached.world.registry.stop().unwrap();
+        let tag = here.get("tag", "myapp").await.unwrap();
+        let reference = tag["status"]["imageReference"].as_str().unwrap();
+        let pulled = Skopeo::obtain().await.unwrap().pull(reference).await.unwrap();
+        assert_eq!(pulled, pushed.digest, "nobody needs the source any more");
     });
 }
 

@@ -1,9 +1,10 @@
 //! What nobody needs any more goes from the cache, and nothing else.
 
-use serde_json::json;
+use serde_json::{Value, json};
+use tagger_testkit::image::Image;
 use tagger_testkit::registry::RegistryOptions;
 
-use crate::support::cached::{Cached, digest_of};
+use crate::support::cached::{Cached, digest_of, pull};
 use crate::support::{Namespace, a_moment, eventually, run};
 
 /// Imports a new generation of a cached Tag that keeps two.
@@ -42,6 +43,36 @@ fn what_falls_out_of_the_history_goes_from_the_cache_and_what_stays_stays() {
             assert_eq!(cached.digest(&here, "myapp", digest_of(gone)).await, None, "{gone}");
         }
         here.wait_for_generation("myapp", 3).await;
+    });
+}
+
+#[test]
+fn an_image_for_several_platforms_goes_with_all_that_it_alone_consists_of() {
+    run(async {
+        let cached = Cached::shared().await;
+        let here = Namespace::new(&cached.world, "platforms").await;
+        let repository = format!("{}/myapp", here.name);
+        let platforms = ["linux/amd64", "linux/arm64"];
+        let mut pushed = Vec::new();
+        for number in 0..3_u32 {
+            // The second has the platforms of the first, and is another index.
+            let image = Image::index(70 + u64::from(number / 2), &platforms);
+            let image = image.annotation("number", &number.to_string());
+            pushed.push(image.push(&cached.world.registry, &repository, "latest").await.unwrap());
+            let more = json!({ "cache": true, "history": 1, "generation": number });
+            here.apply(&here.tag("myapp", more)).await.unwrap();
+            here.wait_for_generation("myapp", number.into()).await;
+            if number == 1 {
+                wait_until_gone(cached, &here, "myapp", &["g0"]).await;
+                a_moment().await;
+                pull(cached.cache.target(), &repository, &pushed[1].digest).await;
+            }
+        }
+        let index: Value = serde_json::from_slice(&pushed[0].bytes).unwrap();
+        for child in index["manifests"].as_array().unwrap() {
+            wait_until_gone(cached, &here, "myapp", &[child["digest"].as_str().unwrap()]).await;
+        }
+        pull(cached.cache.target(), &repository, &pushed[2].digest).await;
     });
 }
 

@@ -13,7 +13,7 @@ use crate::credentials::{Access, Credentials};
 use crate::registries::Registries;
 
 /// The tag of the copy of the generation that workloads use now.
-const CURRENT: &str = "current";
+pub(super) const CURRENT: &str = "current";
 
 /// How long a copy may take. The next try goes on with what is there.
 const LONGEST: Duration = Duration::from_secs(6 * 60 * 60);

@@ -8,6 +8,7 @@ mod copies;
 mod failure;
 mod lost;
 mod prune;
+mod removal;
 mod tidy;
 
 use std::collections::{HashMap, HashSet};

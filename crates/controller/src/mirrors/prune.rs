@@ -5,25 +5,31 @@ use std::collections::HashSet;
 use tagger_core::generation::History;
 use tagger_core::reference::{Digest, TagName};
 
+use super::copies::CURRENT;
+
 /// The tags of a repository that a Tag's history says something about.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Sorted {
     /// Of generations that fell out of the history.
     pub(crate) fallen: Vec<TagName>,
-    /// Of generations that are newer than the history that was looked at: they are being made. What they name stays.
-    pub(crate) coming: Vec<TagName>,
+    /// Of generations that are newer than the history that was looked at, which are being made, and whatever else somebody put
+    /// there. What they name stays.
+    pub(crate) staying: Vec<TagName>,
 }
 
 /// Sorts the tags of a repository by what became of their generations. A Tag with no generation has nothing to compare with, and
 /// what others put there is not ours.
 pub(crate) fn sort(tags: &[TagName], history: &History) -> Sorted {
-    let mut sorted = Sorted { fallen: Vec::new(), coming: Vec::new() };
+    let mut sorted = Sorted { fallen: Vec::new(), staying: Vec::new() };
     let Some(newest) = history.newest().map(|newest| newest.generation) else { return sorted };
     for tag in tags {
         match number_of(tag) {
-            Some(number) if number > newest => sorted.coming.push(tag.clone()),
-            Some(number) if history.get(number).is_none() => sorted.fallen.push(tag.clone()),
-            _ => {}
+            Some(number) if number > newest => sorted.staying.push(tag.clone()),
+            Some(number) if history.get(number).is_some() => {}
+            Some(_) => sorted.fallen.push(tag.clone()),
+            // What is attached to an image goes where that goes, and the current generation is in the history.
+            None if tag.as_str().starts_with("sha256-") || tag.as_str() == CURRENT => {}
+            None => sorted.staying.push(tag.clone()),
         }
     }
     sorted
@@ -96,14 +102,15 @@ mod tests {
     #[case::one_between_fell_out(&[3, 0], &["g0", "g1", "g2", "g3"], &["g1", "g2"], &[])]
     #[case::one_is_being_made(&[2, 1], &["g0", "g2", "g3"], &["g0"], &["g3"])]
     #[case::nothing_to_compare_with(&[], &["g0", "g1"], &[], &[])]
-    #[case::what_others_put_there(&[9], &["latest", "g", "g01", "g-1", "G1", "g1x", "v1"], &[], &[])]
+    #[case::signatures_are_looked_at_with_their_image(&[9], &["sha256-00.sig", "g9"], &[], &[])]
+    #[case::what_others_put_there_is_theirs(&[9], &["g", "g01", "g-1", "G1", "g1x"], &[], &["g", "g01", "g-1", "G1", "g1x"])]
     fn what_fell_out_of_the_history_goes(
         #[case] known: &[i64],
         #[case] there: &[&str],
         #[case] fallen: &[&str],
-        #[case] coming: &[&str],
+        #[case] staying: &[&str],
     ) {
-        let expected = Sorted { fallen: tags(fallen), coming: tags(coming) };
+        let expected = Sorted { fallen: tags(fallen), staying: tags(staying) };
         assert_eq!(sort(&tags(there), &history(known)), expected);
     }
 

@@ -9,12 +9,13 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Resource, ResourceExt};
 use tagger_api::{Tag, TagStatus};
 use tagger_core::generation::History;
-use tagger_core::reference::{Digest, Reference, Registry, TagName};
-use tagger_registry::{Client, Fault, Removal};
+use tagger_core::reference::{Digest, Registry, TagName};
+use tagger_registry::{Client, Removal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::copies::Copies;
-use super::prune::{Fate, attached, fate, sort};
+use super::prune::{Fate, fate, sort};
+use super::removal::{Pruning, digest_of, named};
 use crate::events::{Events, Tone};
 use crate::retries::spread;
 use crate::usage::Usage;
@@ -64,7 +65,7 @@ pub(crate) struct Tidier {
 
 /// Why a repository could not be tidied.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Problem {
+pub(super) enum Problem {
     /// The cache did not do as it was asked.
     #[error(transparent)]
     Cache(#[from] tagger_registry::Error),
@@ -151,7 +152,7 @@ impl Tidier {
             return Ok(());
         }
         let mut own = digests(&status.references);
-        own.extend(named(&sorted.coming, copies, client).await?.into_iter().map(|(_, digest)| digest));
+        own.extend(named(&sorted.staying, copies, client).await?.into_iter().map(|(_, digest)| digest));
         let mut used = self.usage.everywhere().await?;
         let others = self.tags.state_filter(|other| other.metadata.uid.as_deref() != Some(uid));
         used.extend(
@@ -160,7 +161,11 @@ impl Tidier {
                 .filter_map(|other| other.status.as_ref())
                 .flat_map(|other| digests(&other.references)),
         );
-        for (name, digest) in named(&sorted.fallen, copies, client).await? {
+        let fallen = named(&sorted.fallen, copies, client).await?;
+        let mut kept = own.clone();
+        kept.extend(fallen.iter().map(|(_, digest)| digest).filter(|digest| used.contains(*digest)).cloned());
+        let repository = Pruning { copies, client, tags: &tags, kept: &kept };
+        for (name, digest) in fallen {
             let done = match fate(&digest, &own, &used) {
                 Fate::Stays => continue,
                 Fate::Untagged => {
@@ -168,17 +173,14 @@ impl Tidier {
                     client.remove(&copies.tagged(&name)).await?;
                     continue;
                 }
-                Fate::Removed => remove_image(&name, &digest, &tags, &own, copies, client).await?,
+                Fate::Removed => repository.remove(&name, &digest).await?,
             };
             if done == Removal::Unsupported {
                 self.tell_forbidden(&tag, copies.registry());
                 return Ok(());
             }
-            tracing::info!(
-                namespace = tag.namespace(),
-                name = tag.name_any(),
-                "removed {name}, {digest}, from the cache"
-            );
+            let (namespace, tag) = (tag.namespace(), tag.name_any());
+            tracing::info!(namespace, name = tag, "removed {name}, {digest}, from the cache");
         }
         Ok(())
     }
@@ -218,51 +220,6 @@ async fn point_current(status: &TagStatus, copies: &Copies, client: &Client) -> 
         client.tag(&tagged.pinned(&digest), &tag).await?;
     }
     Ok(())
-}
-
-/// Removes a generation's tag, what that names, and what is attached to it. What stays where the registry forbids that is told.
-async fn remove_image(
-    name: &TagName,
-    digest: &Digest,
-    tags: &[TagName],
-    own: &HashSet<Digest>,
-    copies: &Copies,
-    client: &Client,
-) -> Result<Removal, Problem> {
-    for (tag, attachment) in
-        named(&attached(tags, digest).cloned().collect::<Vec<_>>(), copies, client).await?
-    {
-        if !own.contains(&attachment) {
-            client.remove(&copies.tagged(&tag)).await?;
-            client.remove(&copies.tagged(&tag).pinned(&attachment)).await?;
-        }
-    }
-    // The tag goes first: a registry that can't remove a tag alone removes it with the manifest.
-    client.remove(&copies.tagged(name)).await?;
-    Ok(client.remove(&copies.tagged(name).pinned(digest)).await?)
-}
-
-/// What each of these tags names; those that are gone are left out.
-async fn named(
-    tags: &[TagName],
-    copies: &Copies,
-    client: &Client,
-) -> Result<Vec<(TagName, Digest)>, Problem> {
-    let mut named = Vec::new();
-    for tag in tags {
-        let digest = digest_of(&copies.tagged(tag), client).await?;
-        named.extend(digest.map(|digest| (tag.clone(), digest)));
-    }
-    Ok(named)
-}
-
-/// What a tag of the cache names, by its header: nothing is believed here but what we put there.
-async fn digest_of(tagged: &Reference, client: &Client) -> Result<Option<Digest>, Problem> {
-    match client.resolve(tagged, |_| Some(String::new())).await {
-        Ok(resolved) => Ok(Some(resolved.digest)),
-        Err(error) if matches!(error.fault(), Fault::NotFound | Fault::Moved(_)) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
 }
 
 fn digests(history: &History) -> HashSet<Digest> {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{TryStreamExt, stream};
 use tagger_core::reference::{Digest, TagName};
 
 use super::shared::{Place, Shared};
@@ -53,6 +53,18 @@ impl Copying {
     pub(super) fn tell(&self, progress: Progress) {
         if let Some(tell) = &self.progress {
             tell(progress);
+        }
+    }
+
+    /// Does the copy. Where parts were cleared away that were there a moment ago, it begins again and takes nothing for granted.
+    pub(super) async fn run_again_if_parts_were_lost(
+        &self,
+        digest: &Digest,
+        tags: &[TagName],
+    ) -> Result<Copied, NotSent> {
+        match self.run(digest, tags, true).await {
+            Err(NotSent::Destination(Fault::PartsLost)) => self.run(digest, tags, false).await,
+            other => other,
         }
     }
 

@@ -79,7 +79,7 @@ impl Scope {
 
 /// What came of showing one credential.
 enum Outcome {
-    Answer(Answer),
+    Answer(Box<Answer>),
     Refused(u16),
 }
 
@@ -139,9 +139,14 @@ impl Transport {
         self.wire.upload(url, authorization, body, patience).await
     }
 
-    /// The root of a registry's API. docker.io has its API at another name than its images.
-    pub(crate) fn base(&self, registry: &Registry) -> Result<Url, Fault> {
-        let scheme = if self.wire.connectors.is_insecure(registry) { "http" } else { "https" };
+    /// Whether the settings have the registry spoken to in plain HTTP.
+    pub(crate) fn is_insecure(&self, registry: &Registry) -> bool {
+        self.wire.connectors.is_insecure(registry)
+    }
+
+    /// The root of a registry's API, in plain HTTP where it is insecure. docker.io has its API at another name than its images.
+    pub(crate) fn base(&self, registry: &Registry, insecure: bool) -> Result<Url, Fault> {
+        let scheme = if insecure { "http" } else { "https" };
         let host = match registry.is_docker_hub() {
             true => "registry-1.docker.io".to_owned(),
             false => registry.to_string(),
@@ -176,7 +181,7 @@ impl Transport {
         for credential in hopeful.chain(refused.into_iter().map(Some)) {
             let key = key(credential);
             match self.show_unless_paused(call, &key, credential, deadline).await? {
-                Outcome::Answer(answer) => return Ok(answer),
+                Outcome::Answer(answer) => return Ok(*answer),
                 Outcome::Refused(status) => last = status,
             }
             if credential.is_some() {
@@ -226,7 +231,7 @@ impl Transport {
             },
         };
         let answer = self.wire.exchange(call, shown.header.as_ref(), deadline).await?;
-        let Some(status) = refusal(&answer) else { return Ok(Outcome::Answer(answer)) };
+        let Some(status) = refusal(&answer) else { return Ok(Outcome::Answer(Box::new(answer))) };
         self.forget(key, &shown).await;
         // The challenge of a host that we were redirected to says nothing about the registry.
         if status != 401 || answer.origin != key.registry {
@@ -247,7 +252,7 @@ impl Transport {
             Err(NoToken::Fault(fault)) => return Err(fault),
         };
         let answer = self.wire.exchange(call, again.header.as_ref(), deadline).await?;
-        let Some(status) = refusal(&answer) else { return Ok(Outcome::Answer(answer)) };
+        let Some(status) = refusal(&answer) else { return Ok(Outcome::Answer(Box::new(answer))) };
         self.forget(key, &again).await;
         Ok(Outcome::Refused(status))
     }

@@ -12,6 +12,7 @@ use super::origin::Origin;
 use super::problem::TlsProblem;
 use super::resolver::{JudgingResolver, Reach};
 use crate::fault::Fault;
+use crate::registries_conf::{Hosts, RegistriesConf};
 use crate::settings::{Authority, Limits, Settings, SettingsError};
 
 /// Gives each origin the HTTP client that suits it: one a set of certificate authorities and reach, made when first
@@ -20,6 +21,7 @@ pub(crate) struct Connectors {
     insecure: Vec<Registry>,
     private: Vec<Registry>,
     private_everywhere: bool,
+    registries: RegistriesConf,
     /// One registry more that may be reached, and whether in plain HTTP: it became known later than the settings.
     found: RwLock<Option<(Registry, bool)>>,
     authorities: Vec<(Option<Registry>, Vec<CertificateDer<'static>>)>,
@@ -46,6 +48,7 @@ impl Connectors {
             insecure: settings.insecure.clone(),
             private: settings.private.clone(),
             private_everywhere: settings.private_everywhere,
+            registries: settings.registries.clone(),
             found: RwLock::default(),
             authorities,
             user_agent: settings.user_agent.clone(),
@@ -101,8 +104,15 @@ impl Connectors {
 
     fn reach(&self, origin: &Origin) -> Reach {
         let listed = |hosts: &[Registry]| hosts.iter().any(|registry| origin.is(registry));
-        let found = || self.found(|registry, _| origin.is(registry));
-        match self.private_everywhere || listed(&self.private) || listed(&self.insecure) || found() {
+        let named = |hosts: Hosts<'_>| match hosts {
+            Hosts::One(registry) => origin.is(registry),
+            Hosts::Subdomains(ending) => origin.is_below(ending),
+        };
+        let allowed = listed(&self.private)
+            || listed(&self.insecure)
+            || self.registries.insecure().any(named)
+            || self.found(|registry, _| origin.is(registry));
+        match self.private_everywhere || allowed {
             true => Reach::Private,
             false => Reach::Public,
         }
@@ -193,6 +203,36 @@ mod tests {
                 .contains("authority for a.io:5000 can't be used: there is no")
         );
         assert!(refuse(None, damaged).contains("for all registries can't be used"));
+    }
+
+    #[test]
+    fn what_registries_conf_calls_insecure_may_be_at_a_private_address_and_nothing_else_of_it() {
+        let file = r#"
+            [[registry]]
+            prefix = "a.io"
+            location = "10.0.0.1:5000"
+            [[registry.mirror]]
+            location = "10.0.0.2:5000/x"
+            insecure = true
+            [[registry]]
+            location = "10.0.0.3:5000"
+            insecure = true
+            [[registry]]
+            prefix = "*.corp.example"
+            insecure = true
+        "#;
+        let registries = RegistriesConf::parse(file).unwrap();
+        let connectors = Connectors::new(&Settings { registries, ..Settings::default() }).unwrap();
+        let reach = |url: &str| connectors.reach(&Origin::of(&url.parse().unwrap()).unwrap());
+        let private = ["http://10.0.0.2:5000/", "http://10.0.0.3:5000/", "http://x.y.corp.example/"];
+        let public = [
+            "https://10.0.0.1:5000/",
+            "http://10.0.0.2:80/",
+            "http://corp.example/",
+            "http://x.corp.example:81/",
+        ];
+        assert_eq!(private.map(reach), [Reach::Private; 3]);
+        assert_eq!(public.map(reach), [Reach::Public; 4]);
     }
 
     #[test]

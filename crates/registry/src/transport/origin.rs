@@ -39,6 +39,11 @@ impl Origin {
         port == self.port && registry.host() == self.host.to_string()
     }
 
+    /// Whether this is a host with this ending, which begins with a dot, at the usual port.
+    pub(crate) fn is_below(&self, ending: &str) -> bool {
+        self.port == self.default_port() && self.host.to_string().ends_with(ending)
+    }
+
     fn default_port(&self) -> u16 {
         if self.plain { 80 } else { 443 }
     }

@@ -5,6 +5,7 @@
 mod addresses;
 mod manifests;
 mod passing_faults;
+mod places;
 mod redirects;
 mod server;
 mod tokens;

@@ -7,11 +7,13 @@ use anyhow::Result;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
-use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
-use http::{HeaderMap, StatusCode};
+use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, LOCATION};
+use http::{HeaderMap, StatusCode, Uri};
 use tokio::time::sleep;
 
 use super::fault::{BodyFault, Fault};
+use super::pages;
+use super::request::Recorded;
 
 /// One piece of a body that never ends.
 const PIECE: usize = 64 * 1024;
@@ -50,7 +52,7 @@ impl Answer {
     }
 
     /// Does to the answer what the fault says, headers last so that they may lie.
-    pub(super) fn spoilt(mut self, fault: &Fault) -> Result<Self> {
+    pub(super) fn spoilt(mut self, fault: &Fault, request: &Recorded) -> Result<Self> {
         self = match &fault.body {
             None => self,
             Some(BodyFault::Replaced(bytes)) => self.with_body(bytes.clone()),
@@ -64,6 +66,12 @@ impl Answer {
                 self
             }
         };
+        if let Some(base) = &fault.location {
+            self.move_location(base)?;
+        }
+        if fault.has_more {
+            pages::endless(&mut self, request)?;
+        }
         for name in &fault.without {
             self.headers.remove(name.as_str());
         }
@@ -76,6 +84,18 @@ impl Answer {
             self.headers.insert(name, HeaderValue::try_from(value)?);
         }
         Ok(self)
+    }
+}
+
+impl Answer {
+    /// Names another host in the place that the answer names.
+    fn move_location(&mut self, base: &str) -> Result<()> {
+        let Some(location) = self.headers.get(LOCATION) else { return Ok(()) };
+        let place: Uri = location.to_str()?.parse()?;
+        let path = place.path_and_query().map_or("/", |path| path.as_str());
+        let moved = HeaderValue::try_from(format!("{base}{path}"))?;
+        self.headers.insert(LOCATION, moved);
+        Ok(())
     }
 }
 
@@ -117,7 +137,7 @@ fn change_body(body: Body, change: &BodyFault) -> Body {
 
 /// The end of a connection. The pause lets what was written before reach the client, which hyper
 /// would otherwise drop with the connection.
-fn breaking() -> Body {
+pub(super) fn breaking() -> Body {
     stream::once(async {
         sleep(FLUSH).await;
         Err(io::Error::other(TOLD_TO))
@@ -126,7 +146,7 @@ fn breaking() -> Body {
 }
 
 /// The first bytes of a body.
-fn first(body: Body, bytes: usize) -> Body {
+pub(super) fn first(body: Body, bytes: usize) -> Body {
     body.scan(bytes, |left, piece| {
         let piece = match piece {
             Ok(mut piece) => {

@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde_json::json;
+
+use super::onward::Onward;
 
 /// An answer other than the registry's, or the registry's answer, spoilt.
 ///
@@ -15,6 +18,10 @@ pub struct Fault {
     pub(super) without: Vec<String>,
     pub(super) delay: Duration,
     pub(super) body: Option<BodyFault>,
+    pub(super) onward: Onward,
+    pub(super) location: Option<String>,
+    pub(super) is_lost: bool,
+    pub(super) has_more: bool,
 }
 
 /// Who answers.
@@ -51,7 +58,17 @@ pub(super) enum BodyFault {
 
 impl Fault {
     fn of(answer: Answer) -> Self {
-        Self { answer, headers: Vec::new(), without: Vec::new(), delay: Duration::ZERO, body: None }
+        Self {
+            answer,
+            headers: Vec::new(),
+            without: Vec::new(),
+            delay: Duration::ZERO,
+            body: None,
+            onward: Onward::default(),
+            location: None,
+            is_lost: false,
+            has_more: false,
+        }
     }
 
     /// The registry's own answer, to be spoilt by the other methods.
@@ -62,6 +79,22 @@ impl Fault {
     /// An empty answer of this status, which the registry never hears of.
     pub fn status(status: u16) -> Self {
         Self::of(Answer::Status(status)).replaced(Bytes::new())
+    }
+
+    /// A refusal as registries write them, with this code, such as `BLOB_UNKNOWN`.
+    pub fn oci_error(status: u16, code: &str) -> Self {
+        let body = json!({"errors": [{"code": code, "message": "the proxy says so", "detail": null}]});
+        Self::status(status).replaced(body.to_string()).header("Content-Type", "application/json")
+    }
+
+    /// The refusal of an upload that the registry has forgotten.
+    pub fn upload_lost() -> Self {
+        Self::oci_error(404, "BLOB_UPLOAD_UNKNOWN")
+    }
+
+    /// The refusal of a body that is too large for the registry or for what stands before it.
+    pub fn too_large() -> Self {
+        Self::oci_error(413, "SIZE_INVALID")
     }
 
     /// A redirect to this URL.
@@ -94,6 +127,24 @@ impl Fault {
         let mut fault = Self::status(200).header("Content-Type", media_type);
         fault.body = Some(BodyFault::Endless);
         fault
+    }
+
+    /// Does what was asked, and breaks the connection in place of the answer.
+    pub fn answer_lost(mut self) -> Self {
+        self.is_lost = true;
+        self
+    }
+
+    /// Sends the client on to the same path and query at `base`, where the registry names a place.
+    pub fn location_host(mut self, base: &str) -> Self {
+        self.location = Some(base.trim_end_matches('/').to_owned());
+        self
+    }
+
+    /// Says of a list that it has one page more, for ever.
+    pub fn endless_pages(mut self) -> Self {
+        self.has_more = true;
+        self
     }
 
     /// Sets a header.

@@ -50,12 +50,10 @@ impl Referrers {
     /// Answers the API: all about a subject, or of one type, a page at a time.
     pub(super) fn list(&self, request: &Recorded) -> Answer {
         let subject = request.path.rsplit('/').next().unwrap_or_default();
-        let parameter = |name: &str| {
-            let pairs = request.query.split('&').filter_map(|pair| pair.split_once('='));
-            pairs.filter(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).next()
-        };
-        let wanted = parameter("artifactType").map(|value| value.replace("%2F", "/").replace("%2B", "+"));
-        let start: usize = parameter("start").and_then(|start| start.parse().ok()).unwrap_or_default();
+        let wanted =
+            request.parameter("artifactType").map(|value| value.replace("%2F", "/").replace("%2B", "+"));
+        let start: usize =
+            request.parameter("start").and_then(|start| start.parse().ok()).unwrap_or_default();
         let known = self.entries.get(&(request.repository.clone(), subject.to_owned()));
         let matching: Vec<&Value> = known
             .into_iter()

@@ -42,6 +42,10 @@ pub struct Recorded {
     pub repository: String,
     /// Its headers.
     pub headers: HeaderMap,
+    /// How many bytes of its body came.
+    pub received: u64,
+    /// How many bytes of the answer's body were sent.
+    pub sent: u64,
     /// The status it was answered with; none while it waits, or where it got no answer.
     pub status: Option<u16>,
 }
@@ -59,8 +63,16 @@ impl Recorded {
             repository,
             path,
             headers: request.headers().clone(),
+            received: 0,
+            sent: 0,
             status: None,
         }
+    }
+
+    /// A parameter of its query, as it is written there.
+    pub(super) fn parameter(&self, name: &str) -> Option<String> {
+        let pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.filter(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).next()
     }
 
     /// Whether it brought credentials of any kind.

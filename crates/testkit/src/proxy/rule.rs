@@ -1,5 +1,7 @@
 //! Which requests a fault is for.
 
+use http::header;
+
 use super::request::{Kind, Recorded};
 
 type Condition = Box<dyn Fn(&Recorded) -> bool + Send + Sync>;
@@ -42,6 +44,16 @@ impl Match {
         Self::kind(Kind::Upload)
     }
 
+    /// Requests to mount a blob of another repository.
+    pub fn mount() -> Self {
+        Self::upload().method("POST").when(|request| request.parameter("mount").is_some())
+    }
+
+    /// Requests for lists of artifacts about a manifest.
+    pub fn referrers() -> Self {
+        Self::kind(Kind::Referrers)
+    }
+
     /// Requests for lists of tags.
     pub fn tags() -> Self {
         Self::kind(Kind::Tags)
@@ -68,6 +80,14 @@ impl Match {
     pub fn path(self, part: &str) -> Self {
         let part = part.to_owned();
         self.when(move |request| request.path.contains(&part))
+    }
+
+    /// Only those that announce a body of more than so many bytes.
+    pub fn larger_than(self, bytes: u64) -> Self {
+        self.when(move |request| {
+            let length = request.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+            length.and_then(|length| length.parse().ok()).is_some_and(|length: u64| length > bytes)
+        })
     }
 
     /// Only those that meet any condition at all.

@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use anyhow::{Result, bail};
 use bytes::Bytes;
@@ -12,21 +12,20 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, StreamBody};
 use hyper::body::{Frame, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::answer::{Answer, Body, TOLD_TO, once};
 use super::fault::{Answer as Answerer, Fault};
 use super::forward::forward;
 use super::lock;
+use super::pages;
 use super::referrers::Referrers;
 use super::request::{Kind, Recorded};
 use super::rule::Match;
 use super::token::Tokens;
+use super::traffic::Traffic;
+use crate::server;
 use crate::target::Target;
 
 pub(super) struct State {
@@ -36,6 +35,7 @@ pub(super) struct State {
     pub(super) requests: Mutex<Vec<Recorded>>,
     pub(super) tokens: Mutex<Option<Tokens>>,
     pub(super) referrers: Mutex<Option<Referrers>>,
+    pub(super) tags_page: Mutex<Option<usize>>,
     pub(super) traffic: Arc<Traffic>,
 }
 
@@ -48,56 +48,23 @@ impl State {
             requests: Mutex::default(),
             tokens: Mutex::default(),
             referrers: Mutex::default(),
+            tags_page: Mutex::default(),
             traffic: Arc::default(),
         }
     }
-}
 
-/// How many requests are under way, and were at most.
-#[derive(Default)]
-pub(super) struct Traffic {
-    now: AtomicUsize,
-    most: AtomicUsize,
-}
-
-impl Traffic {
-    pub(super) fn most(&self) -> usize {
-        self.most.load(Ordering::SeqCst)
-    }
-
-    pub(super) fn reset(&self) {
-        self.most.store(self.now.load(Ordering::SeqCst), Ordering::SeqCst);
-    }
-
-    fn enter(self: &Arc<Self>) -> Passage {
-        let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
-        self.most.fetch_max(now, Ordering::SeqCst);
-        Passage(Arc::clone(self))
-    }
-}
-
-/// A request under way, until its answer is sent or given up.
-struct Passage(Arc<Traffic>);
-
-impl Drop for Passage {
-    fn drop(&mut self) {
-        self.0.now.fetch_sub(1, Ordering::SeqCst);
+    /// Notes something about a request. A reset in the meantime leaves no such entry, or one that
+    /// isn't that request's.
+    fn note(&self, (number, at): (usize, Instant), note: impl FnOnce(&mut Recorded)) {
+        if let Some(entry) = lock(&self.requests).get_mut(number).filter(|entry| entry.at == at) {
+            note(entry);
+        }
     }
 }
 
 /// Serves until it is aborted, which breaks the connections too.
 pub(super) async fn serve(listener: TcpListener, state: Arc<State>) {
-    let mut connections = JoinSet::new();
-    loop {
-        while connections.try_join_next().is_some() {}
-        let Ok((stream, _)) = listener.accept().await else { continue };
-        let state = Arc::clone(&state);
-        connections.spawn(async move {
-            let service = service_fn(move |request| handle(Arc::clone(&state), request));
-            // A connection that breaks is what faults are for, and nothing to report.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-        });
-    }
+    server::serve(listener, move |request| handle(Arc::clone(&state), request)).await;
 }
 
 type Sent = Response<UnsyncBoxBody<Bytes, io::Error>>;
@@ -112,20 +79,25 @@ async fn handle(state: Arc<State>, request: Request<Incoming>) -> io::Result<Sen
         requests.len() - 1
     };
     let is_head = request.method() == Method::HEAD;
-    let body = |incoming: Incoming| -> Body { incoming.into_data_stream().map_err(io::Error::other).boxed() };
+    let entry = (number, recorded.at);
+    let counting = Arc::clone(&state);
+    let body = |incoming: Incoming| -> Body {
+        let pieces = incoming.into_data_stream().map_err(io::Error::other);
+        pieces
+            .inspect_ok(move |piece| counting.note(entry, |request| request.received += size(piece)))
+            .boxed()
+    };
     let answer = answer(&state, &recorded, request.map(body)).await.map_err(io::Error::other)?;
-    // A reset in the meantime leaves no such entry, or one that isn't ours.
-    if let Some(entry) = lock(&state.requests).get_mut(number).filter(|entry| entry.at == recorded.at) {
-        entry.status = Some(answer.status.as_u16());
-    }
+    state.note(entry, |request| request.status = Some(answer.status.as_u16()));
     let mut response = Response::new(if is_head {
         Empty::new().map_err(|never: Infallible| match never {}).boxed_unsync()
     } else {
         // A stream has no length of its own, so hyper believes the header, true or not.
-        let body = answer.body.map_ok(Frame::data).inspect(move |_| {
+        let body = answer.body.inspect_ok(move |piece| {
             let _until_the_end = &passage;
+            state.note(entry, |request| request.sent += size(piece));
         });
-        StreamBody::new(body).boxed_unsync()
+        StreamBody::new(body.map_ok(Frame::data)).boxed_unsync()
     });
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
@@ -140,18 +112,36 @@ async fn answer(state: &State, recorded: &Recorded, request: Request<Body>) -> R
     let Some(fault) = fault else { return sound_answer(state, recorded, request).await };
     sleep(fault.delay).await;
     let sound = match &fault.answer {
-        Answerer::Forward => sound_answer(state, recorded, request).await?,
-        Answerer::Status(status) => Answer::empty(StatusCode::from_u16(*status)?),
+        Answerer::Forward => sound_answer(state, recorded, fault.onward.spoil(request)?).await?,
+        Answerer::Status(status) => {
+            tokio::spawn(swallow(request));
+            Answer::empty(StatusCode::from_u16(*status)?)
+        }
         Answerer::RedirectHost(base) => {
             let mut answer = Answer::empty(StatusCode::TEMPORARY_REDIRECT);
             let place = format!("{base}{}", request.uri());
             answer.headers.insert(http::header::LOCATION, HeaderValue::try_from(place)?);
+            tokio::spawn(swallow(request));
             answer
         }
         Answerer::HangUp => bail!(TOLD_TO),
         Answerer::Never => std::future::pending().await,
     };
-    sound.spoilt(&fault)
+    if fault.is_lost {
+        bail!(TOLD_TO);
+    }
+    sound.spoilt(&fault, recorded)
+}
+
+/// Takes in a body that nobody wants, until its end: a server that closes on one who is still
+/// sending takes its own answer back, now and then.
+async fn swallow(request: Request<Body>) {
+    let mut body = request.into_body();
+    while let Ok(Some(_)) = body.try_next().await {}
+}
+
+fn size(piece: &Bytes) -> u64 {
+    piece.len() as u64
 }
 
 /// The answer where nothing is to go wrong.
@@ -174,6 +164,11 @@ async fn sound_answer(state: &State, recorded: &Recorded, request: Request<Body>
         && let Some(referrers) = lock(&state.referrers).as_ref()
     {
         return Ok(referrers.list(recorded));
+    }
+    let tags_page = *lock(&state.tags_page);
+    if let Some(most) = tags_page.filter(|_| recorded.kind == Kind::Tags) {
+        let whole = forward(&state.upstream, &state.address, request, is_ours).await?;
+        return pages::page(whole, recorded, most).await;
     }
     if recorded.kind == Kind::Manifest && recorded.method == "PUT" {
         return push_manifest(state, recorded, request, is_ours).await;

@@ -45,7 +45,8 @@ impl Context {
             Err(error) => {
                 let message = self.credentials.failed(&access, &error).await;
                 let failure = Failure { message, ..Failure::of_source(&error) };
-                self.give_up_for_now(tag, &failure, now).await.map(Err)
+                let what = format!("import of {}", tag.spec.from);
+                self.give_up_for_now(tag, &what, &failure, now).await.map(Err)
             }
         }
     }
@@ -67,15 +68,16 @@ impl Context {
         Ok(Action::requeue(spread(until(until_when, now), uid(tag))))
     }
 
-    /// Notes that an import or a copy failed, and tells the Tag. What is published stays.
+    /// Notes that an import or a copy failed, and tells the Tag of `what` it was. What is published stays.
     pub(super) async fn give_up_for_now(
         &self,
         tag: &Tag,
+        what: &str,
         failure: &Failure,
         now: Timestamp,
     ) -> Result<Action, Error> {
         let (reason, message) = (failure.reason, &failure.message);
-        tracing::warn!(namespace = tag.namespace(), name = tag.name_any(), reason, message, "import failed");
+        tracing::warn!(namespace = tag.namespace(), name = tag.name_any(), reason, message, "{what} failed");
         // What only a person can mend is asked for again as well: nobody tells Tagger when an image was pushed at last.
         let asked = match failure.retry {
             Retry::After(pause) => Some(pause),
@@ -83,7 +85,7 @@ impl Context {
         };
         let due = self.retries.failed(uid(tag), tag.metadata.generation, asked, now);
         if self.write(tag, outcome::failed(tag, reason, message.clone(), now)).await? {
-            let note = format!("import of {} failed: {message}", tag.spec.from);
+            let note = format!("{what} failed: {message}");
             self.events.tell(tag.object_ref(&()), Tone::Warning, reason, "Import", note);
         }
         Ok(Action::requeue(until(due, Timestamp::now()).max(Duration::from_millis(100))))

@@ -103,6 +103,7 @@ impl Context {
 
     /// Has every generation used from where it came from. The next look says that all is well.
     pub(super) async fn restore(&self, tag: &Tag) -> Result<Action, Error> {
+        self.lost.forget(uid(tag));
         if self.write(tag, outcome::restored(tag)).await? {
             let note = "spec.cache is off: every generation is used from where it came from".to_owned();
             self.events.tell(tag.object_ref(&()), Tone::Normal, "Restored", "Mirror", note);
@@ -129,7 +130,8 @@ impl Context {
             }
             Found::Ended(Err(failure)) => {
                 self.mirrors.done(uid(tag));
-                return self.give_up_for_now(tag, &failure, now).await;
+                let what = format!("import of {}", tag.spec.from);
+                return self.give_up_for_now(tag, &what, &failure, now).await;
             }
             Found::Nothing => match self.ask(tag, from, now).await? {
                 Err(action) => return Ok(action),
@@ -195,7 +197,10 @@ impl Context {
                 self.mirrors.done(uid(tag));
                 return match failure.is_lost() && !is_current {
                     true => Ok(self.leave_lost(tag, number, &failure, now)),
-                    false => self.give_up_for_now(tag, &failure, now).await,
+                    false => {
+                        let what = format!("copy of generation {number}");
+                        self.give_up_for_now(tag, &what, &failure, now).await
+                    }
                 };
             }
         };

@@ -78,6 +78,7 @@ fn at_cache(reason: &'static str) -> &'static str {
         "RealmRefused" => "CacheRealmRefused",
         "RedirectRefused" => "CacheRedirectRefused",
         "ServerError" => "CacheServerError",
+        "SizeMismatch" => "CacheSizeMismatch",
         "StorageFull" => "CacheStorageFull",
         "Timeout" => "CacheTimeout",
         "TlsFailed" => "CacheTlsFailed",

@@ -3,7 +3,8 @@
 //! Level-based: everything is decided from what is stored now, so a process that was killed at any step takes up where the
 //! stored state is. Two loops share one index of Tags ([`tagger_api::index::TagIndex`]), which admission reads as well:
 //!
-//! * the Tags' loop imports, steps up and down, and writes status;
+//! * the Tags' loop imports, steps up and down, and writes status.
+//!   What takes long, copies into the cache, is done by jobs beside it, and published when they have ended;
 //! * the workloads' loops, one a kind, roll out what the Tags' loop published, and repair what came in while admission was away.
 
 pub mod cache;

@@ -1,9 +1,10 @@
 //! Generations go into the cache, and come out of it.
 
 use serde_json::{Value, json};
+use tagger_testkit::assets::Assets;
 use tagger_testkit::image::Image;
 use tagger_testkit::proxy::{Fault, Match};
-use tagger_testkit::registry::RegistryOptions;
+use tagger_testkit::registry::{Registry, RegistryOptions};
 
 use crate::support::cached::{Cached, digest_of, pull};
 use crate::support::{Namespace, World, a_moment, eventually, run};
@@ -182,9 +183,8 @@ fn an_old_generation_that_is_gone_at_its_source_is_told_once_and_makes_the_tag_n
 fn without_a_cache_a_tag_that_wants_one_says_so_and_goes_on_by_itself_when_the_cluster_has_one() {
     run(async {
         let world = World::start(&[]).await;
-        let assets = tagger_testkit::assets::Assets::obtain().await.unwrap();
-        let cache =
-            tagger_testkit::registry::Registry::start(&assets, &RegistryOptions::default()).await.unwrap();
+        let assets = Assets::obtain().await.unwrap();
+        let cache = Registry::start(&assets, &RegistryOptions::default()).await.unwrap();
         let here = Namespace::new(&world, "nocache").await;
         let first = here.ready_tag("myapp").await;
         let second = here.push("myapp", "latest", 1).await;
@@ -212,5 +212,35 @@ fn without_a_cache_a_tag_that_wants_one_says_so_and_goes_on_by_itself_when_the_c
         here.wait_for_references("myapp", &[copy(&second), copy(&first)]).await;
         here.wait_for_image("deployment", "d", &copy(&first)).await;
         pull(cache.target(), &format!("{}/myapp", here.name), digest_of(&first)).await;
+    });
+}
+
+#[test]
+fn a_private_image_is_copied_with_its_namespace_s_credentials_and_the_cache_is_not_shown_them() {
+    run(async {
+        let assets = Assets::obtain().await.unwrap();
+        let options = RegistryOptions::default().user("me", "hunter2");
+        let private = Registry::start(&assets, &options).await.unwrap();
+        let flags = ["--insecure-registry", &private.address()];
+        let cached = Cached::start(&RegistryOptions::default(), &flags).await;
+        let here = Namespace::new(&cached.world, "private").await;
+        let pushed = Image::single(1).push(&private, "company/myapp", "latest").await.unwrap();
+        let from = format!("{}/company/myapp", private.address());
+        here.apply(&here.tag("myapp", json!({ "from": from, "cache": true }))).await.unwrap();
+        assert_eq!(here.wait_for_condition("myapp", "Reconciling").await.0, "Unauthorized");
+        let auths = json!({ "auths": { private.address(): { "username": "me", "password": "hunter2" } } });
+        here.apply(&json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "type": "kubernetes.io/dockerconfigjson",
+            "metadata": { "name": "pull" },
+            "stringData": { ".dockerconfigjson": auths.to_string() },
+        }))
+        .await
+        .unwrap();
+        here.wait_for_generation("myapp", 0).await;
+        pull(cached.cache.target(), &format!("{}/myapp", here.name), &pushed.digest).await;
+        let requests = cached.proxy.requests();
+        assert!(!requests.is_empty() && requests.iter().all(|request| !request.has_authorization()));
     });
 }

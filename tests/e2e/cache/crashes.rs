@@ -11,7 +11,7 @@ use tagger_testkit::registry::{Registry, RegistryOptions};
 use tagger_testkit::skopeo::Skopeo;
 
 use crate::support::cached::{Cached, digest_of, pull};
-use crate::support::{Namespace, eventually, run};
+use crate::support::{Namespace, a_moment, eventually, run};
 
 #[test]
 fn an_operator_that_is_killed_while_it_copies_goes_on_and_sends_no_blob_again() {
@@ -62,8 +62,14 @@ fn an_operator_that_is_killed_while_it_copies_goes_on_and_sends_no_blob_again() 
         assert_eq!(sent.len(), 7, "six layers and a configuration: {sent:?}");
         assert!(sent.values().all(|times| *times == 1), "{sent:?}");
 
-        cached.world.registry.stop().unwrap();
         let tag = here.get("tag", "myapp").await.unwrap();
+        cached.world.operator.stop().unwrap();
+        cached.world.operator.start_again().await.unwrap();
+        a_moment().await;
+        let after = here.get("tag", "myapp").await.unwrap();
+        assert_eq!(tag["metadata"]["resourceVersion"], after["metadata"]["resourceVersion"]);
+
+        cached.world.registry.stop().unwrap();
         let reference = tag["status"]["imageReference"].as_str().unwrap();
         let pulled = Skopeo::obtain().await.unwrap().pull(reference).await.unwrap();
         assert_eq!(pulled, pushed.digest, "nobody needs the source any more");

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tagger_testkit::image::Image;
+use tagger_testkit::proxy::{Fault, Match};
 use tagger_testkit::registry::RegistryOptions;
 
 use crate::support::cached::{Cached, digest_of, pull};
@@ -43,6 +44,30 @@ fn what_falls_out_of_the_history_goes_from_the_cache_and_what_stays_stays() {
             assert_eq!(cached.digest(&here, "myapp", digest_of(gone)).await, None, "{gone}");
         }
         here.wait_for_generation("myapp", 3).await;
+    });
+}
+
+#[test]
+fn a_cache_that_can_not_be_tidied_makes_no_tag_less_ready() {
+    run(async {
+        let cached = Cached::shared().await;
+        let here = Namespace::new(&cached.world, "untidy").await;
+        import(&here, "myapp", 0, 60).await;
+        let lists = || Match::tags().repository(&format!("{}/myapp", here.name));
+        cached.proxy.fault(lists(), Fault::status(500));
+        for number in 1..4 {
+            import(&here, "myapp", number, 60 + u64::from(number)).await;
+        }
+        eventually("a try to tidy", || async {
+            let log = std::fs::read_to_string(cached.world.operator.log()).unwrap();
+            let told = |line: &str| line.contains("could not be tidied") && line.contains(&here.name);
+            log.lines().any(told).then_some(())
+        })
+        .await;
+        here.wait_for_generation("myapp", 3).await;
+        assert!(cached.digest(&here, "myapp", "g0").await.is_some());
+        let told = here.events_on("Tag", "myapp").await;
+        assert!(told.iter().all(|reason| reason == "Imported"), "{told:?}");
     });
 }
 

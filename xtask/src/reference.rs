@@ -156,12 +156,19 @@ fn help(argument: &Arg) -> String {
     cell(&argument.get_long_help().or(argument.get_help()).map(ToString::to_string).unwrap_or_default())
 }
 
+/// What stands behind a flag; nothing, where it is a switch.
 fn names(argument: &Arg) -> String {
+    if !argument.is_positional() && !argument.get_action().takes_values() {
+        return String::new();
+    }
     argument.get_value_names().unwrap_or_default().join(" ")
 }
 
 fn choices(argument: &Arg) -> String {
-    let values = argument.get_possible_values();
+    let values = match argument.get_action().takes_values() {
+        true => argument.get_possible_values(),
+        false => Vec::new(),
+    };
     if values.is_empty() {
         String::new()
     } else {

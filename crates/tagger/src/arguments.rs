@@ -33,7 +33,8 @@ pub enum Command {
     /// Copy an image from one registry to another: whole, byte for byte, without a disk
     ///
     /// Every platform and every layer goes, or is left where it is there already; the digest stays. The copy engine is that
-    /// of Tags with `cache: true`.
+    /// of Tags with `cache: true`. Without --docker-config, credentials are those of your own docker config; its helpers are
+    /// not run. Registries at private addresses may be named without more ado.
     Copy(Box<Copy>),
     /// Print the completions of a shell
     ///
@@ -154,7 +155,7 @@ pub struct Admission {
 }
 
 /// Which registries may be asked, and how.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Registries {
     /// A registry that speaks plain HTTP, such as registry.internal:5000; may be repeated
     #[arg(

@@ -9,6 +9,7 @@ mod failure;
 mod lost;
 mod prune;
 mod removal;
+mod schedule;
 mod tidy;
 
 use std::collections::{HashMap, HashSet};
@@ -26,7 +27,8 @@ use tokio_util::task::AbortOnDropHandle;
 pub(crate) use copies::{Copies, Copying, Places};
 pub(crate) use failure::Failure;
 pub(crate) use lost::Lost;
-pub(crate) use tidy::{Layout, Tidier};
+pub(crate) use schedule::Layout;
+pub(crate) use tidy::Tidier;
 
 /// What a job is for.
 #[derive(Clone, Debug, PartialEq, Eq)]

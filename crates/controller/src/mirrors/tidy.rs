@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Resource, ResourceExt};
 use tagger_api::{Tag, TagStatus};
@@ -16,16 +16,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::copies::Copies;
 use super::prune::{Fate, fate, sort};
 use super::removal::{Pruning, digest_of, named};
+use super::schedule::{Layout, Schedule, after};
 use crate::events::{Events, Tone};
-use crate::retries::spread;
 use crate::usage::Usage;
 
-/// How often a repository is looked at that needs nothing as far as anybody knows.
-const REGULARLY: Duration = Duration::from_secs(60 * 60);
-/// When one is looked at again that could not be tidied.
-const AFTER_FAILURE: Duration = Duration::from_secs(10 * 60);
-/// Within which time after a start every repository is looked at.
-const AT_FIRST: Duration = Duration::from_secs(60);
 /// How long a registry is not asked to remove anything, once it said that it does not.
 const FORBIDDEN: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many repositories are tidied at once.
@@ -33,33 +27,14 @@ const AT_ONCE: usize = 4;
 /// How long one may take: copies for the Tag wait meanwhile.
 const LONGEST: Duration = Duration::from_secs(120);
 
-/// What a repository was tidied for. Another layout wants another look.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Layout {
-    name: String,
-    current: Option<i64>,
-    numbers: Vec<i64>,
-}
-
-impl Layout {
-    /// The layout of this status in this place.
-    pub(crate) fn of(status: Option<&TagStatus>, copies: &Copies) -> Self {
-        let references = status.iter().flat_map(|status| status.references.iter());
-        Self {
-            name: copies.name(),
-            current: status.and_then(|status| status.generation),
-            numbers: references.map(|known| known.generation).collect(),
-        }
-    }
-}
-
-/// Tidies the cache, and knows when which part of it is due.
+/// Tidies the cache.
 pub(crate) struct Tidier {
     events: Events,
     usage: Usage,
     tags: Store<Tag>,
     places: Arc<Semaphore>,
-    noted: Mutex<HashMap<String, (Layout, Timestamp)>>,
+    /// When which repository is due.
+    pub(crate) schedule: Schedule,
     forbidden: Mutex<HashMap<Registry, Timestamp>>,
 }
 
@@ -81,37 +56,12 @@ impl Tidier {
     /// A tidier that reads the cluster's Tags from this store.
     pub(crate) fn new(events: Events, usage: Usage, tags: Store<Tag>) -> Self {
         let places = Arc::new(Semaphore::new(AT_ONCE));
-        Self { events, usage, tags, places, noted: Mutex::default(), forbidden: Mutex::default() }
-    }
-
-    /// When a repository is to be tidied.
-    pub(crate) fn due(&self, uid: &str, layout: &Layout, now: Timestamp) -> Timestamp {
-        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
-        match noted.get(uid) {
-            Some((known, again)) if known == layout => *again,
-            Some(_) => now,
-            None => {
-                // A quarter is what they are spread by.
-                let again = after(now, spread(AT_FIRST * 4, uid).saturating_sub(AT_FIRST * 4));
-                noted.insert(uid.to_owned(), (layout.clone(), again));
-                again
-            }
-        }
-    }
-
-    /// Notes that a repository is as this layout wants it.
-    pub(crate) fn is_tidy(&self, uid: &str, layout: Layout, now: Timestamp) {
-        self.note(uid, layout, after(now, spread(REGULARLY, uid)));
+        Self { events, usage, tags, places, schedule: Schedule::default(), forbidden: Mutex::default() }
     }
 
     /// A place for one more repository, if there is one.
     pub(crate) fn place(&self) -> Option<OwnedSemaphorePermit> {
         self.places.clone().try_acquire_owned().ok()
-    }
-
-    /// Forgets a Tag that is gone.
-    pub(crate) fn forget(&self, uid: &str) {
-        self.noted.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 
     /// Tidies a Tag's repository. What fails is logged, and tried again later.
@@ -125,11 +75,11 @@ impl Tidier {
     ) {
         let tidied = tokio::time::timeout(LONGEST, self.tidy(&tag, uid, copies, client)).await;
         match tidied.unwrap_or(Err(Problem::TooSlow)) {
-            Ok(()) => self.is_tidy(uid, layout, Timestamp::now()),
+            Ok(()) => self.schedule.is_tidy(uid, layout, Timestamp::now()),
             Err(error) => {
                 let ObjectRef { namespace, name, .. } = &tag;
                 tracing::warn!(namespace, name, %error, "the cache could not be tidied; trying again later");
-                self.note(uid, layout, after(Timestamp::now(), spread(AFTER_FAILURE, uid)));
+                self.schedule.failed(uid, layout, Timestamp::now());
             }
         }
     }
@@ -201,11 +151,6 @@ impl Tidier {
             self.events.tell(tag.object_ref(&()), Tone::Warning, "CacheForbidsDeletion", "Tidy", note);
         }
     }
-
-    fn note(&self, uid: &str, layout: Layout, again: Timestamp) {
-        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
-        noted.insert(uid.to_owned(), (layout, again));
-    }
 }
 
 /// Has the tag `current` name the current generation, where that is in the cache.
@@ -224,9 +169,4 @@ async fn point_current(status: &TagStatus, copies: &Copies, client: &Client) -> 
 
 fn digests(history: &History) -> HashSet<Digest> {
     history.iter().filter_map(|known| known.digest()).collect()
-}
-
-fn after(now: Timestamp, pause: Duration) -> Timestamp {
-    let pause = SignedDuration::try_from(pause).unwrap_or_default();
-    now.checked_add(pause).unwrap_or(Timestamp::MAX)
 }

@@ -77,7 +77,7 @@ impl Context {
     ) -> Result<Action, Error> {
         self.settle(tag, &outcome::ready(tag), now).await?;
         let layout = Layout::of(tag.status.as_ref(), copies);
-        let mut next = self.tidier.due(uid(tag), &layout, now);
+        let mut next = self.tidier.schedule.due(uid(tag), &layout, now);
         if next <= now {
             match (self.mirrors.look(uid(tag), &Errand::Tidy), self.tidier.place()) {
                 (Found::Nothing, Some(place)) => {
@@ -161,7 +161,7 @@ impl Context {
             self.mirrors.done(uid(tag));
             if status.references.len() > before {
                 // Nothing fell out of the history, and the copy was given the tag of the current generation.
-                self.tidier.is_tidy(uid(tag), Layout::of(Some(&status), copies), now);
+                self.tidier.schedule.is_tidy(uid(tag), Layout::of(Some(&status), copies), now);
             }
         }
         Ok(Action::await_change())

@@ -263,7 +263,7 @@ impl Context {
         self.retries.forget(uid(tag));
         self.mirrors.done(uid(tag));
         self.lost.forget(uid(tag));
-        self.tidier.forget(uid(tag));
+        self.tidier.schedule.forget(uid(tag));
         self.written_over.lock().unwrap_or_else(PoisonError::into_inner).remove(uid(tag));
     }
 }

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test: what goes wrong ends it")]
 
 mod appliers;
+mod cache;
 mod cache_place;
 mod credentials;
 mod program;

@@ -76,6 +76,10 @@ pub struct Run {
     #[arg(long, env = "TAGGER_IMPORTS", value_name = "NUMBER", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub imports: u16,
 
+    /// How many images are copied into the cache at once from one registry; four times as many in all
+    #[arg(long, env = "TAGGER_MIRRORS", value_name = "NUMBER", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub mirrors: u16,
+
     /// How many workloads of a kind are rolled out at once
     #[arg(long, env = "TAGGER_ROLL_OUTS", value_name = "NUMBER", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub roll_outs: u16,

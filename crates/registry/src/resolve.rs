@@ -8,7 +8,7 @@ use crate::hash::digest_of;
 use crate::keychain::{Credential, Keychain};
 use crate::manifest::{ACCEPT, MAX_BYTES, media_type};
 use crate::registries_conf::Place;
-use crate::transport::{Access, Answer, Call, Read, Transport};
+use crate::transport::{Access, Answer, Call, Origin, Read, Transport};
 
 /// Says what a reference points at, and what that is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +99,8 @@ impl<K: Fn(&Digest) -> Option<String>> Lookup<'_, K> {
         let path = format!("{}/manifests/{target}", self.place.repository);
         let url = base.join(&path).map_err(|_| Fault::NotFound)?;
         let call = Call { accept: Some(ACCEPT), read: Read::Whole(MAX_BYTES), ..Call::new(method, url) };
+        let origin = Origin::of(&call.url).ok_or(Fault::NotFound)?;
+        let _place = self.transport.budgets.request(&origin).await;
         let answer = self.transport.call(&call, &self.access, self.deadline).await?;
         match answer.status {
             StatusCode::OK => Ok(answer),

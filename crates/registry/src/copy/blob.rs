@@ -1,11 +1,13 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use tagger_core::reference::Repository;
 use tokio::time::sleep;
 
 use super::Progress;
 use super::image::Copying;
 use super::shared::{Place, Placed};
+use super::tally::Tally;
 use crate::download::Download;
 use crate::fault::{Fault, UploadProblem};
 use crate::parts::Blob;
@@ -24,12 +26,12 @@ impl Copying {
         let _flight = self.shared.flights.board(place.clone()).await;
         let known = self.shared.placed(&place).filter(|_| trusting);
         let here = |known: &Placed| known.destination == self.into.repository;
-        let mut session = None;
         if known.as_ref().is_some_and(here) {
             return self.spared(blob, &self.present);
         }
-        match self.elsewhere(blob, known).await? {
-            Some(elsewhere) => match self.into.begin(Some((&blob.digest, &elsewhere))).await {
+        let mut session = None;
+        if let Some(elsewhere) = self.elsewhere(blob, known).await? {
+            match self.into.begin(Some((&blob.digest, &elsewhere))).await {
                 Ok(Begun::Mounted) => {
                     self.note(&place);
                     return self.spared(blob, &self.mounted);
@@ -43,17 +45,22 @@ impl Copying {
                     | Fault::UnexpectedAnswer { .. },
                 ) => {}
                 Err(fault) => return Err(NotSent::Destination(fault)),
-            },
-            None => {
-                if self.into.has_blob(&blob.digest).await.map_err(NotSent::Destination)? {
-                    self.note(&place);
-                    return self.spared(blob, &self.present);
-                }
             }
+        }
+        // What can't be mounted may be there all the same, from an earlier copy.
+        if self.into.has_blob(&blob.digest).await.map_err(NotSent::Destination)? {
+            self.note(&place);
+            return self.spared(blob, &self.present);
         }
         match self.send(blob, session).await {
             // A layer that is said to be elsewhere need not be in the registry.
-            Err(NotSent::Source(Fault::NotFound)) if blob.foreign => return Ok(()),
+            Err(NotSent::Source(Fault::NotFound)) if blob.foreign => {
+                self.tell(Progress::Spared(blob.size));
+                return Ok(());
+            }
+            Err(NotSent::Source(Fault::NotFound)) => {
+                return Err(NotSent::Source(Fault::PartMissing(blob.digest.clone())));
+            }
             other => other?,
         }
         self.note(&place);
@@ -64,11 +71,7 @@ impl Copying {
     /// Another repository of the destination that has the blob and that it may be taken from: one of the same registry that
     /// it is read from, or one that was filled from there. The source must say by itself that it has the blob, so that
     /// nobody gets what he could not read.
-    async fn elsewhere(
-        &self,
-        blob: &Blob,
-        known: Option<Placed>,
-    ) -> Result<Option<tagger_core::reference::Repository>, NotSent> {
+    async fn elsewhere(&self, blob: &Blob, known: Option<Placed>) -> Result<Option<Repository>, NotSent> {
         if self.from.origin == self.into.origin && self.from.repository != self.into.repository {
             return Ok(Some(self.from.repository.clone()));
         }
@@ -125,7 +128,7 @@ impl Copying {
         }
     }
 
-    fn spared(&self, blob: &Blob, tally: &super::tally::Tally) -> Result<(), NotSent> {
+    fn spared(&self, blob: &Blob, tally: &Tally) -> Result<(), NotSent> {
         tally.add(blob.size);
         self.tell(Progress::Spared(blob.size));
         Ok(())

@@ -84,12 +84,25 @@ impl Copying {
     async fn send(&self, blob: &Blob, mut session: Option<Session>) -> Result<(), NotSent> {
         let _places = self.into.transport.budgets.transfer(&self.from.origin, &self.into.origin).await;
         let (mut tries, mut in_pieces) = (0, self.shared.takes_pieces_only(&self.into.origin));
+        let mut was_let_in = false;
         loop {
-            let fault = match self.try_to_send(blob, session.take(), in_pieces).await {
+            let session = match session.take() {
+                Some(session) => session,
+                None => match self.into.begin(None).await.map_err(NotSent::Destination)? {
+                    Begun::Session(session) => session,
+                    Begun::Mounted => return Ok(()),
+                },
+            };
+            let fault = match self.try_to_send(blob, session, in_pieces).await {
                 Err(NotSent::Destination(fault)) => fault,
                 other => return other,
             };
             tries += 1;
+            // Its token was good when the upload began, and its time was over when the bytes were to go.
+            if matches!(fault, Fault::Unauthorized { .. }) && !was_let_in {
+                was_let_in = true;
+                continue;
+            }
             if let (false, Fault::UploadFailed { problem: UploadProblem::TooLarge, .. }) = (in_pieces, &fault)
             {
                 self.shared.note_pieces_only(&self.into.origin);
@@ -106,19 +119,7 @@ impl Copying {
         }
     }
 
-    async fn try_to_send(
-        &self,
-        blob: &Blob,
-        session: Option<Session>,
-        in_pieces: bool,
-    ) -> Result<(), NotSent> {
-        let session = match session {
-            Some(session) => session,
-            None => match self.into.begin(None).await.map_err(NotSent::Destination)? {
-                Begun::Session(session) => session,
-                Begun::Mounted => return Ok(()),
-            },
-        };
+    async fn try_to_send(&self, blob: &Blob, session: Session, in_pieces: bool) -> Result<(), NotSent> {
         let passed = Arc::new(AtomicU64::new(0));
         let download = Download::new(self.from.clone(), blob.digest.clone(), blob.size, passed.clone());
         let download = download.telling(self.progress.clone());

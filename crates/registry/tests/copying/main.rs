@@ -2,9 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod attachments;
 mod economy;
+mod foreign_layers;
 mod kinds;
 mod order;
+mod referrers;
 mod stale;
 mod support;
+mod tags;
 mod together;
+mod tokens;

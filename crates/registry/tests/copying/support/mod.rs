@@ -1,21 +1,21 @@
-use std::sync::{Arc, Mutex};
+//! What the tests stand on.
 
+mod attachments;
+mod counting;
+mod manifests;
+
+pub use attachments::*;
+pub use counting::*;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use serde_json::{Value, json};
+pub use manifests::*;
 use tagger_core::reference::Reference;
-use tagger_registry::{
-    Anonymous, Client, Copied, CopyError, CopyOptions, Destination, Limits, Progress, Settings,
-};
+use tagger_registry::{Anonymous, Client, Copied, CopyError, CopyOptions, Destination, Limits, Settings};
 use tagger_testkit::assets::Assets;
-use tagger_testkit::attachment::referrer;
 use tagger_testkit::image::Image;
-use tagger_testkit::manifest::{Blob, Manifest, Pushed};
-use tagger_testkit::proxy::{Kind, Proxy, Recorded};
+use tagger_testkit::manifest::Manifest;
+use tagger_testkit::proxy::Proxy;
 use tagger_testkit::registry::{Registry, RegistryOptions};
-
-pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// Two registries, each behind a proxy that counts, and a client that copies from the one to the other.
 pub struct World {
@@ -129,84 +129,4 @@ pub fn assert_has<'a>(
         }
     }
     .boxed()
-}
-
-/// A manifest of this JSON, and what it names.
-pub fn manifest(content: &Value, blobs: Vec<Blob>, children: Vec<Manifest>) -> Manifest {
-    let media_type = content["mediaType"].as_str().unwrap_or(OCI_MANIFEST);
-    Manifest { blobs, children, ..Manifest::raw(media_type, content.to_string()) }
-}
-
-/// An artifact of this type that is about another manifest.
-pub fn about(subject: &Manifest, artifact_type: &str, text: &str) -> Manifest {
-    referrer(&pushed(subject), artifact_type, text)
-}
-
-/// A manifest as it is once it was pushed.
-pub fn pushed(manifest: &Manifest) -> Pushed {
-    let (digest, media_type) = (manifest.digest(), manifest.media_type.clone());
-    Pushed { digest, media_type, bytes: manifest.bytes.clone() }
-}
-
-/// An index of these manifests.
-pub fn index(children: Vec<Manifest>) -> Manifest {
-    let entry = |child: &Manifest| json!({"mediaType": child.media_type, "digest": child.digest(), "size": child.bytes.len()});
-    let entries: Vec<Value> = children.iter().map(entry).collect();
-    manifest(&json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}), Vec::new(), children)
-}
-
-/// The digests of all the blobs that a manifest needs, each once.
-pub fn blobs_of(manifest: &Manifest) -> Vec<String> {
-    let own = manifest.blobs.iter().map(|blob| blob.digest.clone());
-    let mut digests: Vec<String> = own.chain(manifest.children.iter().flat_map(blobs_of)).collect();
-    digests.sort();
-    digests.dedup();
-    digests
-}
-
-/// The bytes of all the blobs that a manifest has itself.
-pub fn size_of(manifest: &Manifest) -> u64 {
-    manifest.blobs.iter().map(|blob| blob.bytes.len() as u64).sum()
-}
-
-/// How many requests about blobs came, in whichever direction they go.
-pub fn blob_requests(proxy: &Proxy) -> Vec<String> {
-    let about_blobs = |request: &Recorded| matches!(request.kind, Kind::Blob | Kind::Upload);
-    let requests = proxy.requests();
-    requests.iter().filter(|request| about_blobs(request)).map(line).collect()
-}
-
-/// Requests as lines: method, path and query.
-pub fn lines(proxy: &Proxy) -> Vec<String> {
-    proxy.requests().iter().map(line).collect()
-}
-
-fn line(request: &Recorded) -> String {
-    let mark = if request.query.is_empty() { "" } else { "?" };
-    format!("{} {}{mark}{}", request.method, request.path, request.query)
-}
-
-/// Adds up what a copy tells of its progress.
-#[derive(Clone, Default)]
-pub struct Sums(Arc<Mutex<[u64; 3]>>);
-
-impl Sums {
-    pub fn options(&self) -> CopyOptions {
-        let sums = self.0.clone();
-        let tell = move |step| {
-            let mut sums = sums.lock().unwrap();
-            match step {
-                Progress::Found(bytes) => sums[0] += bytes,
-                Progress::Passed(bytes) => sums[1] += bytes,
-                Progress::Spared(bytes) => sums[2] += bytes,
-            }
-        };
-        CopyOptions { progress: Some(Arc::new(tell)), ..CopyOptions::default() }
-    }
-
-    /// The bytes that were found, passed and spared.
-    pub fn take(&self) -> (u64, u64, u64) {
-        let [found, passed, spared] = std::mem::take(&mut *self.0.lock().unwrap());
-        (found, passed, spared)
-    }
 }

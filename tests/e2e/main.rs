@@ -7,6 +7,7 @@
 
 mod appliers;
 mod cache_place;
+mod copy;
 mod credentials;
 mod program;
 mod registries_conf;

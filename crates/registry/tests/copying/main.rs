@@ -6,6 +6,7 @@ mod attachments;
 mod economy;
 mod foreign_layers;
 mod kinds;
+mod mirrors;
 mod order;
 mod referrers;
 mod stale;

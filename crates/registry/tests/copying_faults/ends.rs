@@ -105,10 +105,10 @@ impl Ends {
     }
 
     pub fn into(&self) -> Destination {
-        self.into_repository(INTO)
+        self.towards(INTO)
     }
 
-    pub fn into_repository(&self, repository: &str) -> Destination {
+    pub fn towards(&self, repository: &str) -> Destination {
         Destination {
             registry: self.destination.address().parse().unwrap(),
             repository: repository.parse().unwrap(),

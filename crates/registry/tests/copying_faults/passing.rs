@@ -11,7 +11,7 @@ use super::ends::*;
 /// A request that a copy makes: at which end, of which method, about what.
 type Step = (&'static str, &'static str, Kind);
 
-fn at<'a>(ends: &'a Ends, (end, ..): Step) -> &'a Proxy {
+fn at(ends: &Ends, (end, ..): Step) -> &Proxy {
     if end == "source" { &ends.source } else { &ends.destination }
 }
 

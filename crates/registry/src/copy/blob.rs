@@ -1,5 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use tagger_core::reference::Repository;
 use tokio::time::sleep;
@@ -29,37 +30,34 @@ impl Copying {
         if known.as_ref().is_some_and(here) {
             return self.spared(blob, &self.present);
         }
-        let mut session = None;
-        if let Some(elsewhere) = self.elsewhere(blob, known).await? {
-            match self.into.begin(Some((&blob.digest, &elsewhere))).await {
+        let session = match self.elsewhere(blob, known).await? {
+            None => None,
+            Some(elsewhere) => match self.into.mount(&blob.digest, &elsewhere).await {
                 Ok(Begun::Mounted) => {
                     self.note(&place);
                     return self.spared(blob, &self.mounted);
                 }
-                Ok(Begun::Session(begun)) => session = Some(begun),
+                Ok(Begun::Session(session)) => Some(session),
                 // A registry that has no mounting, or whose token server gives none for both repositories.
                 Err(
                     Fault::Unauthorized { .. }
                     | Fault::NotFound
                     | Fault::ReadOnly { .. }
                     | Fault::UnexpectedAnswer { .. },
-                ) => {}
+                ) => None,
                 Err(fault) => return Err(NotSent::Destination(fault)),
-            }
-        }
-        // What can't be mounted may be there all the same, from an earlier copy.
+            },
+        };
+        // One that mounts nothing may have it all the same, from a copy that came to nothing.
         if self.into.has_blob(&blob.digest).await.map_err(NotSent::Destination)? {
             self.note(&place);
             return self.spared(blob, &self.present);
         }
         match self.send(blob, session).await {
             // A layer that is said to be elsewhere need not be in the registry.
-            Err(NotSent::Source(Fault::NotFound)) if blob.foreign => {
+            Err(NotSent::Source(Fault::PartMissing(_))) if blob.foreign => {
                 self.tell(Progress::Spared(blob.size));
                 return Ok(());
-            }
-            Err(NotSent::Source(Fault::NotFound)) => {
-                return Err(NotSent::Source(Fault::PartMissing(blob.digest.clone())));
             }
             other => other?,
         }
@@ -84,48 +82,42 @@ impl Copying {
     async fn send(&self, blob: &Blob, mut session: Option<Session>) -> Result<(), NotSent> {
         let _places = self.into.transport.budgets.transfer(&self.from.origin, &self.into.origin).await;
         let (mut tries, mut in_pieces) = (0, self.shared.takes_pieces_only(&self.into.origin));
-        let mut was_let_in = false;
         loop {
+            let passed = Arc::new(AtomicU64::new(0));
+            let download = Download::new(self.from.clone(), blob.digest.clone(), blob.size, passed.clone());
+            let mut download = download.telling(self.progress.clone());
+            download.begin().await.map_err(NotSent::Source)?;
             let session = match session.take() {
                 Some(session) => session,
-                None => match self.into.begin(None).await.map_err(NotSent::Destination)? {
-                    Begun::Session(session) => session,
-                    Begun::Mounted => return Ok(()),
-                },
+                None => self.into.begin().await.map_err(NotSent::Destination)?,
             };
-            let fault = match self.try_to_send(blob, session, in_pieces).await {
+            let sending = match in_pieces {
+                false => self.into.send_whole(session, (&blob.digest, blob.size), download, &passed).await,
+                true => self.into.send_in_pieces(session, &blob.digest, download).await,
+            };
+            let fault = match sending {
                 Err(NotSent::Destination(fault)) => fault,
                 other => return other,
             };
             tries += 1;
-            // Its token was good when the upload began, and its time was over when the bytes were to go.
-            if matches!(fault, Fault::Unauthorized { .. }) && !was_let_in {
-                was_let_in = true;
-                continue;
-            }
             if let (false, Fault::UploadFailed { problem: UploadProblem::TooLarge, .. }) = (in_pieces, &fault)
             {
                 self.shared.note_pieces_only(&self.into.origin);
                 in_pieces = true;
                 continue;
             }
-            let Some(wait) = self.into.transport.wait(&fault, tries) else {
-                return Err(NotSent::Destination(fault));
-            };
+            // The session's token may have run out while the blob waited for its turn.
+            let stale = tries == 1 && matches!(fault, Fault::Unauthorized { .. });
+            let wait = self.into.transport.wait(&fault, tries).or(stale.then_some(Duration::ZERO));
+            let Some(wait) = wait else { return Err(NotSent::Destination(fault)) };
             tracing::debug!(reason = fault.reason(), digest = %blob.digest, "a blob is sent again");
             sleep(wait).await;
+            // It may be only the answer that was lost.
+            if self.into.has_blob(&blob.digest).await.map_err(NotSent::Destination)? {
+                return Ok(());
+            }
             // What broke once may break again: pieces can be taken up where they broke.
             in_pieces = true;
-        }
-    }
-
-    async fn try_to_send(&self, blob: &Blob, session: Session, in_pieces: bool) -> Result<(), NotSent> {
-        let passed = Arc::new(AtomicU64::new(0));
-        let download = Download::new(self.from.clone(), blob.digest.clone(), blob.size, passed.clone());
-        let download = download.telling(self.progress.clone());
-        match in_pieces {
-            false => self.into.send_whole(session, (&blob.digest, blob.size), download, &passed).await,
-            true => self.into.send_in_pieces(session, &blob.digest, download).await,
         }
     }
 

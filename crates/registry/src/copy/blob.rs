@@ -1,6 +1,5 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
 use tagger_core::reference::Repository;
 use tokio::time::sleep;
@@ -107,8 +106,10 @@ impl Copying {
                 continue;
             }
             // The session's token may have run out while the blob waited for its turn.
-            let stale = tries == 1 && matches!(fault, Fault::Unauthorized { .. });
-            let wait = self.into.transport.wait(&fault, tries).or(stale.then_some(Duration::ZERO));
+            if tries == 1 && matches!(fault, Fault::Unauthorized { status: 401, .. }) {
+                continue;
+            }
+            let wait = self.into.transport.wait(&fault, tries);
             let Some(wait) = wait else { return Err(NotSent::Destination(fault)) };
             tracing::debug!(reason = fault.reason(), digest = %blob.digest, "a blob is sent again");
             sleep(wait).await;

@@ -1,13 +1,14 @@
 use std::time::Duration;
 
-use tagger_registry::{CopyOptions, Limits};
+use tagger_registry::{Amount, CopyError, CopyOptions, Limits};
 use tagger_testkit::image::Image;
 use tagger_testkit::proxy::{Fault, Kind, Match};
 
 use super::support::*;
 
-fn hurried() -> Limits {
-    Limits { backoff: Duration::from_millis(1), ..Limits::default() }
+/// One thing after the other, and no long waits between tries.
+fn one_by_one() -> Limits {
+    Limits { requests: 1, transfers: 1, backoff: Duration::from_millis(1), ..Limits::default() }
 }
 
 #[tokio::test]
@@ -41,32 +42,31 @@ async fn children_go_before_their_index_and_tags_last() {
 
 #[tokio::test]
 async fn while_a_blob_is_missing_there_is_no_manifest_and_no_tag_and_afterwards_only_it_is_sent() {
-    let world = World::with(hurried()).await;
+    let world = World::with(one_by_one()).await;
     let image = world.push(&Image::index(1, &["linux/amd64"]).layers(5, 50_000), "company/app", "v1").await;
-    let (to, lost) = (world.to("cache/app", &["g1"]), image.children[0].blobs[3].clone());
+    // The configuration is the smallest of them, so that it goes last.
+    let (to, lost) = (world.to("cache/app", &["g1"]), &image.children[0].blobs[0]);
     world.out.fault(Match::blob().path(&lost.digest), Fault::hang_up());
 
     let error = world.copy("company/app:v1", &to).await.unwrap_err();
     assert_eq!(error.reason(), "Unreachable");
-    assert!(matches!(error, tagger_registry::CopyError::Source(_)), "{error}");
+    assert!(matches!(error, CopyError::Source(_)), "{error}");
     assert_eq!(world.destination.target().tags("cache/app").await.unwrap(), [""; 0]);
     for manifest in [&image, &image.children[0]] {
         assert_eq!(world.destination.target().digest("cache/app", &manifest.digest()).await.unwrap(), None);
     }
 
-    world.count_anew();
-    let stored = world.destination.stored().unwrap();
-    let missing: u64 = image.children[0]
-        .blobs
-        .iter()
-        .filter(|blob| !stored.contains(&blob.digest))
-        .map(|blob| blob.bytes.len() as u64)
-        .sum();
-    let copied = world.copy("company/app:v1", &to).await.unwrap();
-    world.assert_has(&image, "cache/app", "g1").await;
-    assert!(missing >= lost.bytes.len() as u64 && missing < size_of(&image.children[0]));
-    assert_eq!((copied.sent.bytes, world.out.bytes_sent("GET", Kind::Blob)), (missing, missing));
-    assert_eq!(world.into.bytes_received("PUT", Kind::Upload), missing);
+    let missing = lost.bytes.len() as u64;
+    let another = client(&[&world.out, &world.into], Limits::default());
+    for (client, repository) in [(&another, "cache/app"), (&world.client, "cache/other")] {
+        world.count_anew();
+        let (from, to) = (world.from("company/app:v1"), world.to(repository, &["g1"]));
+        let copied = client.copy(&from, client, &to, &CopyOptions::default()).await.unwrap();
+        world.assert_has(&image, repository, "g1").await;
+        assert_eq!(copied.sent, Amount { blobs: 1, bytes: missing });
+        assert_eq!(world.out.bytes_sent("GET", Kind::Blob), missing);
+        assert_eq!(world.into.bytes_received("PUT", Kind::Upload), missing);
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@
 mod appliers;
 mod cache;
 mod cache_place;
+mod copy;
 mod credentials;
 mod program;
 mod registries_conf;

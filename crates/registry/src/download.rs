@@ -21,6 +21,8 @@ pub(crate) struct Download {
     size: u64,
     hasher: Option<Hasher>,
     incoming: Option<Incoming>,
+    /// What came and has not passed yet.
+    ahead: Option<Bytes>,
     /// The bytes that have passed.
     at: u64,
     /// How often it was taken up with nothing gained.
@@ -33,12 +35,32 @@ impl Download {
     /// `passed` is told of the bytes that pass.
     pub(crate) fn new(remote: Remote, digest: Digest, size: u64, passed: Arc<AtomicU64>) -> Self {
         let hasher = Some(Hasher::like(&digest));
-        Self { remote, digest, size, hasher, incoming: None, at: 0, tries: 0, passed, progress: None }
+        Self {
+            remote,
+            digest,
+            size,
+            hasher,
+            incoming: None,
+            ahead: None,
+            at: 0,
+            tries: 0,
+            passed,
+            progress: None,
+        }
     }
 
     /// Tells this of the bytes that pass, too.
     pub(crate) fn telling(self, progress: Option<Arc<dyn Fn(Progress) + Send + Sync>>) -> Self {
         Self { progress, ..self }
+    }
+
+    /// Waits for the first piece, so that nothing is begun elsewhere for a blob that is not there.
+    pub(crate) async fn begin(&mut self) -> Result<(), Fault> {
+        match self.at < self.size {
+            true => self.ahead = Some(self.obtain().await?),
+            false => self.finish()?,
+        }
+        Ok(())
     }
 
     /// The next piece; none at the end.
@@ -48,20 +70,36 @@ impl Download {
             self.finish()?;
             return Ok(None);
         }
+        let piece = match self.ahead.take() {
+            Some(piece) => piece,
+            None => self.obtain().await?,
+        };
+        self.pass(piece).map(Some)
+    }
+
+    async fn obtain(&mut self) -> Result<Bytes, Fault> {
         loop {
-            let fault = match self.receive().await {
-                Ok(piece) => return self.pass(piece).map(Some),
-                Err(fault) => fault,
+            let broken = match self.receive().await {
+                Ok(Some(piece)) => return Ok(piece),
+                // As far as the source says, that was all of it; but a proxy that gives up may say so as well.
+                Ok(None) => None,
+                Err(Fault::NotFound) => return Err(Fault::PartMissing(self.digest.clone())),
+                Err(fault) => Some(fault),
             };
             self.incoming = None;
             self.tries += 1;
-            let Some(wait) = self.remote.transport.wait(&fault, self.tries) else { return Err(fault) };
+            let short = Fault::SizeMismatch { expected: self.size, actual: self.at };
+            let fault = broken.clone().unwrap_or(Fault::Truncated { host: self.remote.registry.to_string() });
+            let Some(wait) = self.remote.transport.wait(&fault, self.tries) else {
+                return Err(broken.unwrap_or(short));
+            };
             tracing::debug!(reason = fault.reason(), digest = %self.digest, at = self.at, "a blob is taken up again");
             sleep(wait).await;
         }
     }
 
-    async fn receive(&mut self) -> Result<Bytes, Fault> {
+    /// The next piece as it comes; none where the source has no more.
+    async fn receive(&mut self) -> Result<Option<Bytes>, Fault> {
         let mut early = 0;
         loop {
             let incoming = match &mut self.incoming {
@@ -72,14 +110,12 @@ impl Download {
                     none.insert(incoming)
                 }
             };
-            let Some(mut piece) = incoming.next().await? else {
-                return Err(Fault::Truncated { host: self.remote.registry.to_string() });
-            };
+            let Some(mut piece) = incoming.next().await? else { return Ok(None) };
             let skipped = early.min(piece.len() as u64);
             early -= skipped;
             piece.advance(skipped as usize);
             if !piece.is_empty() {
-                return Ok(piece);
+                return Ok(Some(piece));
             }
         }
     }

@@ -311,6 +311,7 @@ impl Fault {
                 | Self::Unreachable { .. }
                 | Self::Truncated { .. }
                 | Self::Timeout { .. }
+                | Self::UploadFailed { problem: UploadProblem::SessionLost | UploadProblem::Count, .. }
         )
     }
 }

@@ -90,6 +90,8 @@ impl Remote {
         match answer.status {
             StatusCode::OK => Ok(true),
             StatusCode::NOT_FOUND => Ok(false),
+            // Where it can't be asked, it is not known to be there.
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => Ok(false),
             _ => Err(unexpected(&answer)),
         }
     }
@@ -97,10 +99,20 @@ impl Remote {
     /// A blob's bytes from this one on, or from an earlier one: the second number is how many of them come too early.
     pub(crate) async fn open(&self, digest: &Digest, from: u64) -> Result<(Incoming, u64), Fault> {
         let call = self.to(Method::GET, &format!("blobs/{digest}"))?;
-        let mut answer = self.call(&Call { from, read: Read::Streamed, ..call }).await?;
+        let call = Call { from, read: Read::Streamed, ..call };
+        let mut answer = self.call(&call).await?;
+        let is_the_part = |answer: &Answer| starts_at(&answer.headers) == Some(from);
         let early = match answer.status {
             StatusCode::OK => from,
-            StatusCode::PARTIAL_CONTENT if starts_at(&answer.headers) == Some(from) => 0,
+            StatusCode::PARTIAL_CONTENT if is_the_part(&answer) => 0,
+            // One that can't give the part that is missing can give the whole.
+            StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE if from > 0 => {
+                answer = self.call(&Call { from: 0, ..call }).await?;
+                match answer.status {
+                    StatusCode::OK => from,
+                    _ => return Err(unexpected(&answer)),
+                }
+            }
             _ => return Err(unexpected(&answer)),
         };
         answer.stream.take().map(|stream| (stream, early)).ok_or_else(|| unexpected(&answer))

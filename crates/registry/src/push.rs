@@ -31,7 +31,7 @@ pub(crate) struct Session {
     least: u64,
 }
 
-/// What came of asking for an upload.
+/// What came of asking for a blob of another repository.
 pub(crate) enum Begun {
     /// Nothing need be uploaded: the registry took the blob from another repository.
     Mounted,
@@ -46,18 +46,23 @@ pub(crate) enum NotSent {
 }
 
 impl Remote {
-    /// Begins an upload, or takes the blob from another repository of the registry if it may be had there.
-    pub(crate) async fn begin(&self, mount: Option<(&Digest, &Repository)>) -> Result<Begun, Fault> {
-        let (remote, path) = match mount {
-            None => (self.clone(), "blobs/uploads/".to_owned()),
-            Some((digest, from)) => (
-                self.scoped(Scope::mount(&self.repository, from)),
-                format!("blobs/uploads/?mount={digest}&from={from}"),
-            ),
-        };
-        let answer = remote.change(remote.to(Method::POST, &path)?).await?;
+    /// Begins an upload.
+    pub(crate) async fn begin(&self) -> Result<Session, Fault> {
+        let path = "blobs/uploads/";
+        let answer = self.change(self.to(Method::POST, path)?).await?;
         match answer.status {
-            StatusCode::CREATED if mount.is_some() => Ok(Begun::Mounted),
+            StatusCode::ACCEPTED => self.session(&answer, &self.url(path)?),
+            _ => Err(unexpected(&answer)),
+        }
+    }
+
+    /// Takes a blob from another repository of the registry if it may be had there, and begins an upload if not.
+    pub(crate) async fn mount(&self, digest: &Digest, from: &Repository) -> Result<Begun, Fault> {
+        let path = format!("blobs/uploads/?mount={digest}&from={from}");
+        let remote = self.scoped(Scope::mount(&self.repository, from));
+        let answer = remote.change(self.to(Method::POST, &path)?).await?;
+        match answer.status {
+            StatusCode::CREATED => Ok(Begun::Mounted),
             StatusCode::ACCEPTED => Ok(Begun::Session(self.session(&answer, &self.url(&path)?)?)),
             _ => Err(unexpected(&answer)),
         }

@@ -1,11 +1,13 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use tagger_core::reference::Repository;
 use tokio::time::sleep;
 
 use super::Progress;
 use super::image::Copying;
 use super::shared::{Place, Placed};
+use super::tally::Tally;
 use crate::download::Download;
 use crate::fault::{Fault, UploadProblem};
 use crate::parts::Blob;
@@ -24,36 +26,38 @@ impl Copying {
         let _flight = self.shared.flights.board(place.clone()).await;
         let known = self.shared.placed(&place).filter(|_| trusting);
         let here = |known: &Placed| known.destination == self.into.repository;
-        let mut session = None;
         if known.as_ref().is_some_and(here) {
             return self.spared(blob, &self.present);
         }
-        match self.elsewhere(blob, known).await? {
-            Some(elsewhere) => match self.into.begin(Some((&blob.digest, &elsewhere))).await {
+        let session = match self.elsewhere(blob, known).await? {
+            None => None,
+            Some(elsewhere) => match self.into.mount(&blob.digest, &elsewhere).await {
                 Ok(Begun::Mounted) => {
                     self.note(&place);
                     return self.spared(blob, &self.mounted);
                 }
-                Ok(Begun::Session(begun)) => session = Some(begun),
+                Ok(Begun::Session(session)) => Some(session),
                 // A registry that has no mounting, or whose token server gives none for both repositories.
                 Err(
                     Fault::Unauthorized { .. }
                     | Fault::NotFound
                     | Fault::ReadOnly { .. }
                     | Fault::UnexpectedAnswer { .. },
-                ) => {}
+                ) => None,
                 Err(fault) => return Err(NotSent::Destination(fault)),
             },
-            None => {
-                if self.into.has_blob(&blob.digest).await.map_err(NotSent::Destination)? {
-                    self.note(&place);
-                    return self.spared(blob, &self.present);
-                }
-            }
+        };
+        // One that mounts nothing may have it all the same, from a copy that came to nothing.
+        if self.into.has_blob(&blob.digest).await.map_err(NotSent::Destination)? {
+            self.note(&place);
+            return self.spared(blob, &self.present);
         }
         match self.send(blob, session).await {
             // A layer that is said to be elsewhere need not be in the registry.
-            Err(NotSent::Source(Fault::NotFound)) if blob.foreign => return Ok(()),
+            Err(NotSent::Source(Fault::PartMissing(_))) if blob.foreign => {
+                self.tell(Progress::Spared(blob.size));
+                return Ok(());
+            }
             other => other?,
         }
         self.note(&place);
@@ -64,11 +68,7 @@ impl Copying {
     /// Another repository of the destination that has the blob and that it may be taken from: one of the same registry that
     /// it is read from, or one that was filled from there. The source must say by itself that it has the blob, so that
     /// nobody gets what he could not read.
-    async fn elsewhere(
-        &self,
-        blob: &Blob,
-        known: Option<Placed>,
-    ) -> Result<Option<tagger_core::reference::Repository>, NotSent> {
+    async fn elsewhere(&self, blob: &Blob, known: Option<Placed>) -> Result<Option<Repository>, NotSent> {
         if self.from.origin == self.into.origin && self.from.repository != self.into.repository {
             return Ok(Some(self.from.repository.clone()));
         }
@@ -82,7 +82,19 @@ impl Copying {
         let _places = self.into.transport.budgets.transfer(&self.from.origin, &self.into.origin).await;
         let (mut tries, mut in_pieces) = (0, self.shared.takes_pieces_only(&self.into.origin));
         loop {
-            let fault = match self.try_to_send(blob, session.take(), in_pieces).await {
+            let passed = Arc::new(AtomicU64::new(0));
+            let download = Download::new(self.from.clone(), blob.digest.clone(), blob.size, passed.clone());
+            let mut download = download.telling(self.progress.clone());
+            download.begin().await.map_err(NotSent::Source)?;
+            let session = match session.take() {
+                Some(session) => session,
+                None => self.into.begin().await.map_err(NotSent::Destination)?,
+            };
+            let sending = match in_pieces {
+                false => self.into.send_whole(session, (&blob.digest, blob.size), download, &passed).await,
+                true => self.into.send_in_pieces(session, &blob.digest, download).await,
+            };
+            let fault = match sending {
                 Err(NotSent::Destination(fault)) => fault,
                 other => return other,
             };
@@ -93,39 +105,24 @@ impl Copying {
                 in_pieces = true;
                 continue;
             }
-            let Some(wait) = self.into.transport.wait(&fault, tries) else {
-                return Err(NotSent::Destination(fault));
-            };
+            // The session's token may have run out while the blob waited for its turn.
+            if tries == 1 && matches!(fault, Fault::Unauthorized { status: 401, .. }) {
+                continue;
+            }
+            let wait = self.into.transport.wait(&fault, tries);
+            let Some(wait) = wait else { return Err(NotSent::Destination(fault)) };
             tracing::debug!(reason = fault.reason(), digest = %blob.digest, "a blob is sent again");
             sleep(wait).await;
+            // It may be only the answer that was lost.
+            if self.into.has_blob(&blob.digest).await.map_err(NotSent::Destination)? {
+                return Ok(());
+            }
             // What broke once may break again: pieces can be taken up where they broke.
             in_pieces = true;
         }
     }
 
-    async fn try_to_send(
-        &self,
-        blob: &Blob,
-        session: Option<Session>,
-        in_pieces: bool,
-    ) -> Result<(), NotSent> {
-        let session = match session {
-            Some(session) => session,
-            None => match self.into.begin(None).await.map_err(NotSent::Destination)? {
-                Begun::Session(session) => session,
-                Begun::Mounted => return Ok(()),
-            },
-        };
-        let passed = Arc::new(AtomicU64::new(0));
-        let download = Download::new(self.from.clone(), blob.digest.clone(), blob.size, passed.clone());
-        let download = download.telling(self.progress.clone());
-        match in_pieces {
-            false => self.into.send_whole(session, (&blob.digest, blob.size), download, &passed).await,
-            true => self.into.send_in_pieces(session, &blob.digest, download).await,
-        }
-    }
-
-    fn spared(&self, blob: &Blob, tally: &super::tally::Tally) -> Result<(), NotSent> {
+    fn spared(&self, blob: &Blob, tally: &Tally) -> Result<(), NotSent> {
         tally.add(blob.size);
         self.tell(Progress::Spared(blob.size));
         Ok(())

@@ -1,7 +1,7 @@
 //! `tagger copy`: the copy engine, for people and for measurements.
 
 use std::ffi::OsString;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -63,8 +63,8 @@ async fn copy(flags: &Copy, client: &Client, jobs: Vec<Job>) -> Result<()> {
     let mut failed = 0;
     while let Some((outcome, job)) = copies.next().await {
         bar.suspend(|| match &outcome {
-            Ok(copied) if flags.json => println!("{}", machine_readable(&job, copied)),
-            Ok(copied) => println!("{}", readable(&job, copied)),
+            Ok(copied) if flags.json => print(&machine_readable(&job, copied).to_string()),
+            Ok(copied) => print(&readable(&job, copied)),
             Err(error) => eprintln!("tagger: {} was not copied: {error}", job.source),
         });
         failed += usize::from(outcome.is_err());
@@ -84,11 +84,20 @@ fn drawing(bar: ProgressBar) -> impl Fn(Progress) {
     }
 }
 
+/// Prints a line. Whoever does not read it has the copies all the same.
+fn print(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
 fn readable(job: &Job, copied: &Copied) -> String {
     let amount =
         |amount: Amount| format!("{} blobs of {}", amount.blobs, indicatif::HumanBytes(amount.bytes));
+    let referrers = match copied.referrers {
+        0 => String::new(),
+        some => format!(", {some} signatures and the like"),
+    };
     format!(
-        "{} is {}: {} sent, {} mounted, {} there",
+        "{} is {}: {} sent, {} mounted, {} there{referrers}",
         job.source,
         job.destination.by_digest(&copied.digest),
         amount(copied.sent),

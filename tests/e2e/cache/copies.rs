@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tagger_testkit::assets::Assets;
+use tagger_testkit::attachment;
 use tagger_testkit::image::Image;
 use tagger_testkit::proxy::{Fault, Match};
 use tagger_testkit::registry::{Registry, RegistryOptions};
@@ -242,5 +243,42 @@ fn a_private_image_is_copied_with_its_namespace_s_credentials_and_the_cache_is_n
         pull(cached.cache.target(), &format!("{}/myapp", here.name), &pushed.digest).await;
         let requests = cached.proxy.requests();
         assert!(!requests.is_empty() && requests.iter().all(|request| !request.has_authorization()));
+    });
+}
+
+#[test]
+fn signatures_and_other_attachments_are_copied_with_their_image_and_go_with_it() {
+    run(async {
+        let cached = Cached::shared().await;
+        let here = Namespace::new(&cached.world, "signed").await;
+        let repository = format!("{}/myapp", here.name);
+        let source = &cached.world.registry;
+        let pushed = Image::single(81).push(source, &repository, "latest").await.unwrap();
+        let (signature, signed) = attachment::signature(&pushed);
+        signature.push(source, &repository, &signed).await.unwrap();
+        let bill = attachment::referrer(&pushed, "application/spdx+json", "parts");
+        bill.push(source, &repository, &bill.digest()).await.unwrap();
+        let list = attachment::referrers_index(&[(&bill, "application/spdx+json")]);
+        let listed = attachment::fallback_tag(&pushed.digest);
+        list.push(source, &repository, &listed).await.unwrap();
+
+        here.apply(&here.tag("myapp", json!({ "cache": true, "history": 1 }))).await.unwrap();
+        here.wait_for_generation("myapp", 0).await;
+        assert_eq!(cached.digest(&here, "myapp", &signed).await, Some(signature.digest()));
+        for attached in [&listed, &bill.digest()] {
+            assert!(cached.digest(&here, "myapp", attached).await.is_some(), "{attached}");
+        }
+
+        here.push("myapp", "latest", 82).await;
+        here.apply(&here.tag("myapp", json!({ "cache": true, "history": 1, "generation": 1 })))
+            .await
+            .unwrap();
+        here.wait_for_generation("myapp", 1).await;
+        for gone in [&signed, &listed, &bill.digest(), &pushed.digest] {
+            eventually(&format!("{gone} is gone"), || async {
+                cached.digest(&here, "myapp", gone).await.is_none().then_some(())
+            })
+            .await;
+        }
     });
 }

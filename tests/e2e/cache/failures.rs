@@ -104,6 +104,31 @@ fn a_wrong_password_of_the_cache_is_told_as_that_and_is_in_no_text() {
     });
 }
 
+/// A host that does not exist, at either end. What was published stays, and each end has its own word.
+#[test]
+fn a_host_that_nobody_knows_is_told_as_that() {
+    run(async {
+        let assets = Assets::obtain().await.unwrap();
+        let (control_plane, registry) = World::without_operator(&assets).await;
+        let unknown = "cache.invalid:5000";
+        let operator = Cached::operator(&control_plane, &registry, unknown, &[]).await;
+        let proxy = tagger_testkit::proxy::Proxy::start(&registry).await.unwrap();
+        let world = World { control_plane, registry, proxy, operator };
+        let here = Namespace::new(&world, "unknown").await;
+        let source = here.ready_tag("published").await;
+        here.patch_tag("published", json!({ "cache": true })).await;
+        expect_failure(&here, "published", "CacheUnreachable", "does not resolve", unknown).await;
+        let status = here.get("tag", "published").await.unwrap()["status"].clone();
+        assert_eq!((&status["imageReference"], &status["generation"]), (&json!(source), &json!(0)));
+
+        let far = "registry.invalid";
+        here.apply(&here.tag("new", json!({ "from": format!("{far}/a/b:latest"), "cache": true })))
+            .await
+            .unwrap();
+        expect_failure(&here, "new", "Unreachable", "does not resolve", far).await;
+    });
+}
+
 async fn expect_failure(here: &Namespace<'_>, tag: &str, reason: &str, remedy: &str, cache: &str) {
     let what = format!("{tag}: {reason}");
     let told = crate::support::eventually(&what, || async {

@@ -44,7 +44,7 @@ impl Remote {
 
     /// Sends a short call, tries and all, within the time that looking up an image may take.
     pub(crate) async fn call(&self, call: &Call) -> Result<Answer, Fault> {
-        let deadline = self.transport.deadline();
+        let deadline = self.transport.deadline_of(call);
         let answer = timeout_at(deadline, self.transport.call(call, &self.access, deadline)).await;
         answer.unwrap_or_else(|_| Err(Fault::Timeout { host: self.registry.to_string() }))
     }

@@ -83,7 +83,8 @@ impl Copying {
 
     async fn send(&self, blob: &Blob, mut session: Option<Session>) -> Result<(), NotSent> {
         let _places = self.into.transport.budgets.transfer(&self.from.origin, &self.into.origin).await;
-        let (mut tries, mut in_pieces) = (0, self.shared.takes_pieces_only(&self.into.origin));
+        let (mut tries, mut renewed) = (0, false);
+        let mut in_pieces = self.shared.takes_pieces_only(&self.into.origin);
         loop {
             let passed = Arc::new(AtomicU64::new(0));
             let download = Download::new(self.from.clone(), blob.digest.clone(), blob.size, passed.clone());
@@ -109,7 +110,8 @@ impl Copying {
                 continue;
             }
             // The session's token may have run out while the blob waited for its turn.
-            let stale = tries == 1 && matches!(fault, Fault::Unauthorized { .. });
+            let stale = !renewed && matches!(fault, Fault::Unauthorized { .. });
+            renewed |= stale;
             let wait = self.into.transport.wait(&fault, tries).or(stale.then_some(Duration::ZERO));
             let Some(wait) = wait else { return Err(NotSent::Destination(fault)) };
             tracing::debug!(reason = fault.reason(), digest = %blob.digest, "a blob is sent again");

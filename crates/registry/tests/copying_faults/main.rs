@@ -5,5 +5,7 @@
 
 mod blobs;
 mod ends;
+mod keeper;
 mod passing;
+mod pieces;
 mod uploads;

@@ -45,7 +45,9 @@ impl Remote {
     /// Sends a short call, tries and all, within the time that looking up an image may take.
     pub(crate) async fn call(&self, call: &Call) -> Result<Answer, Fault> {
         let deadline = self.transport.deadline_of(call);
-        let answer = timeout_at(deadline, self.transport.call(call, &self.access, deadline)).await;
+        // On the heap: it is large, and indexes within indexes would have it on the stack once for each of them.
+        let calling = Box::pin(self.transport.call(call, &self.access, deadline));
+        let answer = timeout_at(deadline, calling).await;
         answer.unwrap_or_else(|_| Err(Fault::Timeout { host: self.registry.to_string() }))
     }
 

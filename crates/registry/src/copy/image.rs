@@ -151,7 +151,7 @@ impl Copying {
             .try_for_each_concurrent(at_once, |child| Box::pin(self.child(child, depth + 1, trusting)))
             .await?;
         let blobs = stream::iter(parts.blobs.iter().map(Ok));
-        blobs.try_for_each_concurrent(BLOBS, |blob| self.blob(blob, trusting)).await
+        blobs.try_for_each_concurrent(BLOBS, |blob| Box::pin(self.blob(blob, trusting))).await
     }
 
     async fn child(&self, digest: &Digest, depth: usize, trusting: bool) -> Result<(), NotSent> {

@@ -6,6 +6,8 @@
 mod blobs;
 mod ends;
 mod keeper;
+mod manifests;
 mod passing;
 mod pieces;
+mod room;
 mod uploads;

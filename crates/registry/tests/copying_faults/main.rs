@@ -4,10 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod blobs;
+mod company;
+mod credentials;
 mod ends;
 mod keeper;
 mod manifests;
 mod passing;
 mod pieces;
 mod room;
+mod tenants;
 mod uploads;

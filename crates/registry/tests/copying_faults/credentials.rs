@@ -1,15 +1,14 @@
 //! Who is shown which credential, and what becomes of tokens.
 
 use rstest::rstest;
-use tagger_registry::{Anonymous, CopyOptions, DockerConfig};
+use tagger_registry::{CopyOptions, DockerConfig};
 use tagger_testkit::proxy::{Fault, Kind, Match, Proxy, TokenOptions};
 use tagger_testkit::target::Credentials;
-use tokio::net::TcpListener;
 
 use super::ends::*;
 
 /// Both ends want tokens, each for a user of its own.
-async fn guarded() -> Ends {
+pub async fn guarded() -> Ends {
     let ends = Ends::start().await;
     for (proxy, name) in [(&ends.source, "reader"), (&ends.destination, "writer")] {
         proxy.require_tokens(options(name));
@@ -23,7 +22,7 @@ fn options(name: &str) -> TokenOptions {
 }
 
 /// The credentials for both ends, as one user has them.
-fn keychain(ends: &Ends) -> DockerConfig {
+pub fn keychain(ends: &Ends) -> DockerConfig {
     let entry = |proxy: &Proxy, name: &str| {
         format!(r#""{}":{{"username":"{name}","password":"{name}-secret"}}"#, proxy.address())
     };
@@ -174,78 +173,4 @@ async fn an_upload_that_goes_to_another_host_goes_with_nothing_shown(#[case] in_
     assert_nothing_was_shown(&elsewhere);
     assert_eq!(ends.uploaded(), 0);
     assert_eq!(elsewhere.count("PATCH", Kind::Upload) > 0, in_pieces);
-}
-
-/// A host where nobody must come, and whether somebody did.
-async fn forbidden() -> (TcpListener, String) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    (listener, address)
-}
-
-async fn assert_nobody_came(listener: TcpListener) {
-    let came = tokio::time::timeout(std::time::Duration::from_millis(50), listener.accept()).await;
-    assert!(came.is_err());
-}
-
-#[tokio::test]
-async fn an_upload_is_not_sent_into_a_network_that_nobody_allowed() {
-    let ends = Ends::start().await;
-    let (listener, address) = forbidden().await;
-    ends.destination
-        .fault(Match::upload().method("POST"), Fault::forward().location_host(&format!("http://{address}")));
-    let error = ends.fails_at_the_destination("AddressRefused").await;
-    assert!(error.to_string().contains(&format!("--private-registry {address}")), "{error}");
-    assert_nobody_came(listener).await;
-    ends.heals().await;
-}
-
-#[rstest]
-#[case::nowhere(Fault::forward().without_header("Location"), "it names no place to upload to")]
-#[case::no_url(Fault::forward().header("Location", "file:///etc/passwd"), "leads to no http(s) URL")]
-#[case::a_user(Fault::forward().header("Location", "http://me:pw@127.0.0.1/x"), "bears a user name")]
-#[tokio::test]
-async fn a_place_to_upload_to_that_is_none_is_refused(#[case] fault: Fault, #[case] words: &str) {
-    let ends = Ends::start().await;
-    ends.destination.fault(Match::upload().method("POST"), fault);
-    let error = ends.fails_at_the_destination("UploadFailed").await;
-    assert!(error.to_string().contains(words) && !error.to_string().contains("pw"), "{error}");
-    ends.heals().await;
-}
-
-#[rstest]
-#[case::source(true)]
-#[case::destination(false)]
-#[tokio::test]
-async fn a_realm_at_another_host_in_plain_http_gets_no_password(#[case] at_the_source: bool) {
-    let ends = guarded().await;
-    let (listener, address) = forbidden().await;
-    let proxy = if at_the_source { &ends.source } else { &ends.destination };
-    let realm = Some(format!("http://{address}/token"));
-    proxy.require_tokens(TokenOptions { realm, ..TokenOptions::default() });
-    let error = ends.copy_by(&ends.client(keychain(&ends))).await.unwrap_err();
-    assert_eq!(error.reason(), "RealmRefused", "{error}");
-    assert_nobody_came(listener).await;
-    ends.assert_nothing_is_published().await;
-}
-
-#[tokio::test]
-async fn a_list_that_goes_on_at_another_host_is_not_followed_there() {
-    let ends = Ends::start().await;
-    ends.heals().await;
-    let (listener, address) = forbidden().await;
-    let client = ends.client(Anonymous);
-    client.also_reach(&address.parse().unwrap(), true);
-    let link = format!("<http://{address}/v2/x/tags/list>; rel=\"next\"");
-    ends.destination.fault(Match::tags(), Fault::forward().header("Link", &link));
-    let error = client.tags(&ends.towards(INTO).by_digest(&ends.image.digest().parse().unwrap())).await;
-    assert_eq!(error.unwrap_err().reason(), "ListInvalid");
-
-    ends.source.serve_referrers(10);
-    ends.source.fault(Match::referrers(), Fault::forward().header("Link", &link));
-    let options = CopyOptions { referrers: true, ..CopyOptions::default() };
-    let error = client.copy(&ends.from(), &client, &ends.towards(INTO), &options).await.unwrap_err();
-    assert_eq!(error.reason(), "ListInvalid");
-    assert_nobody_came(listener).await;
-    ends.assert_published().await;
 }

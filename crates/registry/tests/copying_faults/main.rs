@@ -11,6 +11,7 @@ mod keeper;
 mod manifests;
 mod passing;
 mod pieces;
+mod places;
 mod room;
 mod tenants;
 mod uploads;

@@ -162,7 +162,13 @@ impl Client {
                 _ => break,
             }
         }
-        outcome.map_err(told)
+        outcome.map_err(|broken| match broken {
+            // It was there a moment ago, by the tag.
+            NotSent::Source(Fault::NotFound) if source.digest().is_none() => {
+                told(NotSent::Source(Fault::Moved(digest.clone())))
+            }
+            other => told(other),
+        })
     }
 
     /// The places where a reference is read, in the order in which they are tried, and its digest.

@@ -134,7 +134,7 @@ impl Remote {
             }
             at += length;
         }
-        let call = Call::new(Method::PUT, completed(session.url.clone(), digest));
+        let call = Call { slow: true, ..Call::new(Method::PUT, completed(session.url.clone(), digest)) };
         let answer = self.within(&session, call).await.map_err(NotSent::Destination)?;
         self.arrived(answer).map_err(NotSent::Destination)
     }
@@ -144,14 +144,16 @@ impl Remote {
         let failed = |problem| Fault::UploadFailed { host: self.registry.to_string(), problem };
         while at < end {
             let payload = Payload::Chunk(at, piece.slice((at - start) as usize..));
-            let call = Call { payload, again: false, ..Call::new(Method::PATCH, session.url.clone()) };
+            let call =
+                Call { payload, again: false, slow: true, ..Call::new(Method::PATCH, session.url.clone()) };
+            let mut broke = false;
             let answer = match self.within(&session, call).await {
                 Ok(answer) if answer.status == StatusCode::RANGE_NOT_SATISFIABLE => {
                     self.ask_how_far(&session).await?
                 }
                 Ok(answer) => answer,
                 Err(fault) => {
-                    tries += 1;
+                    (broke, tries) = (true, tries + 1);
                     let Some(wait) = self.transport.wait(&fault, tries) else { return Err(fault) };
                     sleep(wait).await;
                     self.ask_how_far(&session).await?
@@ -164,12 +166,20 @@ impl Remote {
                 StatusCode::PAYLOAD_TOO_LARGE => return Err(failed(UploadProblem::TooLarge)),
                 _ => return Err(unexpected(&answer)),
             };
-            if kept < start || kept > end || (kept == at && tries == 0) {
+            if kept < start || kept > end {
                 return Err(failed(UploadProblem::Count));
             }
+            if kept == at && !broke {
+                let lost = failed(UploadProblem::Count);
+                tries += 1;
+                let Some(wait) = self.transport.wait(&lost, tries) else { return Err(lost) };
+                sleep(wait).await;
+            }
             at = kept;
-            let asked = session.url.clone();
+            let (asked, least) = (session.url.clone(), session.least);
             session = self.session(&answer, &asked)?;
+            // It is said once, with the answer that begins the upload.
+            session.least = session.least.max(least);
         }
         Ok(session)
     }

@@ -30,7 +30,7 @@ pub(crate) struct Entry {
 impl Remote {
     /// What the registry itself says is attached to a manifest; none where it keeps no such account.
     pub(crate) async fn referrers(&self, subject: &Digest) -> Result<Option<Vec<Entry>>, Fault> {
-        let mut found = Vec::new();
+        let (mut found, mut bytes) = (Vec::new(), 0);
         let mut next = Some(self.url(&format!("referrers/{subject}"))?);
         for _ in 0..MAX_PAGES {
             let Some(url) = next.take() else { return Ok(Some(found)) };
@@ -46,8 +46,9 @@ impl Remote {
                 | StatusCode::NOT_IMPLEMENTED => return Ok(None),
                 _ => return Err(unexpected(&answer)),
             }
+            bytes += answer.body.len();
             found.extend(listed(&answer.body)?);
-            if found.len() > MAX_REFERRERS {
+            if found.len() > MAX_REFERRERS || bytes > MAX_BYTES {
                 break;
             }
             next = self.next_page(&url, &answer.headers)?;

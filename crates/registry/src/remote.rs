@@ -46,8 +46,10 @@ impl Remote {
     /// a registry that much is asked of is not late.
     pub(crate) async fn call(&self, call: &Call) -> Result<Answer, Fault> {
         let _place = self.transport.budgets.request(&self.origin).await;
-        let deadline = self.transport.deadline();
-        let answer = timeout_at(deadline, self.transport.call(call, &self.access, deadline)).await;
+        let deadline = self.transport.deadline_of(call);
+        // On the heap: it is large, and indexes within indexes would have it on the stack once for each of them.
+        let calling = Box::pin(self.transport.call(call, &self.access, deadline));
+        let answer = timeout_at(deadline, calling).await;
         answer.unwrap_or_else(|_| Err(Fault::Timeout { host: self.registry.to_string() }))
     }
 

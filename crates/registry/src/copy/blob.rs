@@ -80,7 +80,8 @@ impl Copying {
 
     async fn send(&self, blob: &Blob, mut session: Option<Session>) -> Result<(), NotSent> {
         let _places = self.into.transport.budgets.transfer(&self.from.origin, &self.into.origin).await;
-        let (mut tries, mut in_pieces) = (0, self.shared.takes_pieces_only(&self.into.origin));
+        let (mut tries, mut renewed) = (0, false);
+        let mut in_pieces = self.shared.takes_pieces_only(&self.into.origin);
         loop {
             let passed = Arc::new(AtomicU64::new(0));
             let download = Download::new(self.from.clone(), blob.digest.clone(), blob.size, passed.clone());
@@ -106,7 +107,8 @@ impl Copying {
                 continue;
             }
             // The session's token may have run out while the blob waited for its turn.
-            if tries == 1 && matches!(fault, Fault::Unauthorized { status: 401, .. }) {
+            if !renewed && matches!(fault, Fault::Unauthorized { status: 401, .. }) {
+                renewed = true;
                 continue;
             }
             let wait = self.into.transport.wait(&fault, tries);

@@ -16,7 +16,8 @@ use crate::remote::Remote;
 
 /// How deep indexes are within one another.
 const MAX_DEPTH: usize = 8;
-/// How many children of an index are copied at once. Each has its manifest in memory.
+/// How many children of an index are copied at once; those of an index within it one by one. Each has its manifest in
+/// memory, as do all that it is within.
 const CHILDREN: usize = 4;
 /// How many blobs of an image are looked for at once. How many travel at once is the registries' budget.
 const BLOBS: usize = 8;
@@ -78,7 +79,9 @@ impl Copying {
         let (manifest, tagged) = match self.there(digest, tags.first()).await? {
             Some(there) if trusting => there,
             _ => {
-                let manifest = self.read(digest).await?;
+                let manifest = self.from.manifest(digest).await.map_err(NotSent::Source)?;
+                let manifest = manifest.ok_or(NotSent::Source(Fault::NotFound))?;
+                self.manifests.store(0, Ordering::Relaxed);
                 self.image(&manifest, 0, trusting).await?;
                 let target = tags.first().map_or(digest.as_str(), |tag| tag.as_str());
                 self.into.put(&manifest, target).await.map_err(NotSent::Destination)?;
@@ -129,12 +132,6 @@ impl Copying {
         Ok(there.map(|manifest| (manifest, false)))
     }
 
-    /// A manifest of the source's. One that is not there was named by something that is.
-    async fn read(&self, digest: &Digest) -> Result<Manifest, NotSent> {
-        let manifest = self.from.manifest(digest).await.map_err(NotSent::Source)?;
-        manifest.ok_or_else(|| NotSent::Source(Fault::PartMissing(digest.clone())))
-    }
-
     /// Copies all that a manifest names.
     pub(super) async fn image(
         &self,
@@ -155,11 +152,12 @@ impl Copying {
             return Err(NotSent::Source(Fault::TooMuch { what: "manifests", limit: MAX_ENTRIES }));
         }
         let children = stream::iter(parts.children.iter().map(Ok));
+        let at_once = if depth == 0 { CHILDREN } else { 1 };
         children
-            .try_for_each_concurrent(CHILDREN, |child| Box::pin(self.child(child, depth + 1, trusting)))
+            .try_for_each_concurrent(at_once, |child| Box::pin(self.child(child, depth + 1, trusting)))
             .await?;
         let blobs = stream::iter(parts.blobs.iter().map(Ok));
-        blobs.try_for_each_concurrent(BLOBS, |blob| self.blob(blob, trusting)).await
+        blobs.try_for_each_concurrent(BLOBS, |blob| Box::pin(self.blob(blob, trusting))).await
     }
 
     async fn child(&self, digest: &Digest, depth: usize, trusting: bool) -> Result<(), NotSent> {
@@ -176,7 +174,8 @@ impl Copying {
                 return Ok(());
             }
         }
-        let manifest = self.read(digest).await?;
+        let manifest = self.from.manifest(digest).await.map_err(NotSent::Source)?;
+        let manifest = manifest.ok_or_else(|| NotSent::Source(Fault::PartMissing(digest.clone())))?;
         self.image(&manifest, depth, trusting).await?;
         self.into.put(&manifest, digest.as_str()).await.map_err(NotSent::Destination)?;
         Ok(())

@@ -113,6 +113,12 @@ impl Transport {
         Instant::now() + self.wire.limits.whole
     }
 
+    /// Until when a call must be done, tries and all, if it begins now.
+    pub(crate) fn deadline_of(&self, call: &Call) -> Instant {
+        let longer = if call.slow { self.stall() } else { Duration::ZERO };
+        self.deadline() + longer
+    }
+
     /// How long to wait before something is tried again that failed this often in turn; none: not again.
     pub(crate) fn wait(&self, fault: &Fault, tries: u32) -> Option<Duration> {
         patience::wait(fault, tries, &self.wire.limits, Duration::MAX, fastrand::f64())
@@ -125,7 +131,7 @@ impl Transport {
 
     /// Sends a call to where nothing may be shown.
     pub(crate) async fn call_openly(&self, call: &Call) -> Result<Answer, Fault> {
-        self.wire.exchange(call, None, self.deadline()).await
+        self.wire.exchange(call, None, self.deadline_of(call)).await
     }
 
     /// Sends a body that can be sent only once. It is given up when `patience` is at its end.

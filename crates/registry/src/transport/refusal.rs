@@ -54,7 +54,12 @@ impl Refusal {
         Self {
             part_unknown: says(&["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"]),
             unsupported: says(&["UNSUPPORTED"]),
-            storage_full: status == StatusCode::INSUFFICIENT_STORAGE || tells_of_a_full_disk(body),
+            storage_full: match status.as_u16() {
+                507 => true,
+                403 | 500 | 503 => tells_of_a_full_disk(body),
+                // These tell names of repositories, which may be anything.
+                _ => false,
+            },
         }
     }
 }
@@ -63,7 +68,11 @@ impl Refusal {
 /// Harbor tells of its quota.
 fn tells_of_a_full_disk(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body).to_ascii_lowercase();
-    [r#""err":28"#, "no space left on device", "enospc", "quota"].iter().any(|sign| text.contains(sign))
+    let says = |sign: &str| text.contains(sign);
+    says(r#""err":28"#)
+        || says("no space left on device")
+        || says("enospc")
+        || (says("quota") && says("exceed"))
 }
 
 #[cfg(test)]
@@ -75,6 +84,10 @@ mod tests {
     #[case(500, r#"{"errors":[{"code":"UNKNOWN","detail":{"Op":"mkdir","Err":28}}]}"#, (false, true, false))]
     #[case(500, r#"{"errors":[{"code":"UNKNOWN","message":"write /x: no space left on device"}]}"#, (false, true, false))]
     #[case(507, "", (false, true, false))]
+    #[case(403, r#"{"errors":[{"code":"DENIED","message":"Quota exceeded when adding 1 GiB"}]}"#, (false, true, false))]
+    #[case(403, r#"{"errors":[{"code":"DENIED","message":"no push to library/quota-service"}]}"#, (false, false, false))]
+    #[case(401, r#"{"errors":[{"code":"UNAUTHORIZED","detail":[{"Name":"a/enospc-quota-exceeded"}]}]}"#, (false, false, false))]
+    #[case(404, r#"{"errors":[{"code":"NAME_UNKNOWN","detail":{"name":"a/enospc"}}]}"#, (false, false, false))]
     #[case(400, r#"{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN"}]}"#, (true, false, false))]
     #[case(405, r#"{"errors":[{"code":"UNSUPPORTED"}]}"#, (false, false, true))]
     #[case(500, r#"{"errors":[{"code":"UNKNOWN","detail":{"Err":2}}]}"#, (false, false, false))]

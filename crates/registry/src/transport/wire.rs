@@ -32,13 +32,15 @@ pub(crate) struct Call {
     pub(crate) follow: bool,
     /// Whether it may be made again by itself. A piece of a blob may not: it might be taken twice.
     pub(crate) again: bool,
+    /// Whether it may take as long as a blob that is sent may stand still: it brings one, or has one put away.
+    pub(crate) slow: bool,
 }
 
 impl Call {
     /// A call without a body, whose answer has none that matters. Its redirects are followed.
     pub(crate) fn new(method: Method, url: Url) -> Self {
         let (payload, read) = (Payload::None, Read::Whole(0));
-        Self { method, url, accept: None, payload, from: 0, read, follow: true, again: true }
+        Self { method, url, accept: None, payload, from: 0, read, follow: true, again: true, slow: false }
     }
 }
 
@@ -149,7 +151,8 @@ impl Wire {
             let response = self.send(call, url.clone(), &origin, authorization).await?;
             if !(call.follow && is_redirect(response.status())) {
                 let read = if call.method == Method::HEAD { Read::Whole(0) } else { call.read };
-                return self.answer(read, response, origin, authorization).await;
+                let writes = !call.method.is_safe();
+                return self.answer((read, writes), response, origin, authorization).await;
             }
             let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
             url = redirect::follow(&url, location).map_err(Fault::RedirectRefused)?;
@@ -198,7 +201,8 @@ impl Wire {
                     .body(chunk.clone())
             }
         };
-        let answered = timeout(self.limits.first_byte, request.send()).await;
+        let patience = if call.slow { self.limits.stall } else { self.limits.first_byte };
+        let answered = timeout(patience, request.send()).await;
         let answered = answered.map_err(|_| Fault::Timeout { host: origin.to_string() })?;
         answered.map_err(|error| classify(&error, origin))
     }
@@ -222,12 +226,12 @@ impl Wire {
             response = sending => response.map_err(|error| classify(&error, &origin))?,
             () = patience => return Err(Fault::Timeout { host: origin.to_string() }),
         };
-        self.answer(Read::Whole(0), response, origin, authorization).await
+        self.answer((Read::Whole(0), true), response, origin, authorization).await
     }
 
     async fn answer(
         &self,
-        read: Read,
+        (read, writes): (Read, bool),
         response: Response,
         origin: Origin,
         authorization: Option<&HeaderValue>,
@@ -246,7 +250,8 @@ impl Wire {
         }
         match status.as_u16() {
             429 => Err(Fault::RateLimited { retry_after }),
-            _ if refusal.storage_full => Err(Fault::StorageFull { host: origin.to_string() }),
+            // Who only reads has met another quota.
+            _ if writes && refusal.storage_full => Err(Fault::StorageFull { host: origin.to_string() }),
             status @ (408 | 500 | 502 | 503 | 504) => Err(Fault::ServerError { status, retry_after }),
             _ => Ok(Answer {
                 status,

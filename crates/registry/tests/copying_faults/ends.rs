@@ -16,6 +16,8 @@ use tagger_testkit::target::Target;
 
 /// Where the image is at the source.
 pub const FROM: &str = "company/app";
+/// Another repository of the source's that has it.
+pub const OTHER: &str = "other/app";
 /// Where it goes at the destination.
 pub const INTO: &str = "cache/team/app";
 
@@ -24,6 +26,8 @@ pub struct Ends {
     pub destination: Proxy,
     /// What is behind the destination's proxy.
     pub registry: Registry,
+    /// What is behind the source's proxy.
+    pub behind: Target,
     pub image: Manifest,
     pub limits: Limits,
     _shop: Source,
@@ -84,12 +88,13 @@ impl Ends {
     }
 
     pub async fn with(image: Manifest, options: RegistryOptions) -> Self {
-        let shop = Source::start(&[(image.clone(), FROM.into(), "v1".into())]).await.unwrap();
+        let shelves = [FROM, OTHER].map(|repository| (image.clone(), repository.to_owned(), "v1".to_owned()));
+        let shop = Source::start(&shelves).await.unwrap();
         let behind = Target::new(&format!("http://{}", shop.address()), None, None).unwrap();
         let registry = registry(options).await;
         let source = Proxy::start(&behind).await.unwrap();
         let destination = Proxy::start(&registry).await.unwrap();
-        Self { source, destination, registry, image, limits: hurried(), _shop: shop }
+        Self { source, destination, registry, behind, image, limits: hurried(), _shop: shop }
     }
 
     /// A client that may go to both ends. It knows nothing of what others did.

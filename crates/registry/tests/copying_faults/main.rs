@@ -4,6 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod blobs;
+mod company;
+mod credentials;
 mod ends;
+mod keeper;
+mod manifests;
 mod passing;
+mod pieces;
+mod places;
+mod room;
+mod tenants;
 mod uploads;

@@ -16,7 +16,7 @@ use crate::transport::{
 pub enum Fault {
     /// No credential, and not anonymous access either, was let in.
     #[error(
-        "the registry refuses access (HTTP {status}) {}; check that the image exists, and that there are credentials that may pull it",
+        "the registry refuses access (HTTP {status}) {}; check that the image exists, and that there are credentials that may use it",
         who(*.credentials)
     )]
     Unauthorized {

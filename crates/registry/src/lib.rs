@@ -32,6 +32,7 @@ mod hash;
 mod keychain;
 mod manifest;
 mod parts;
+mod pieces;
 mod pull;
 mod push;
 mod referrers;

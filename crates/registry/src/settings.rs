@@ -68,7 +68,7 @@ impl Default for Limits {
             first_byte: Duration::from_secs(10),
             whole: Duration::from_secs(30),
             stall: Duration::from_secs(120),
-            requests: 16,
+            requests: 32,
             transfers: 6,
             tries: 3,
             backoff: Duration::from_millis(200),

@@ -5,6 +5,7 @@ use tagger_core::reference::Repository;
 use tokio::time::sleep;
 
 use super::Progress;
+use super::flights::Flight;
 use super::image::Copying;
 use super::shared::{Place, Placed};
 use super::tally::Tally;
@@ -23,33 +24,47 @@ impl Copying {
             digest: blob.digest.clone(),
         };
         // Whoever is here first sends it, and the others find it there.
-        let _flight = self.shared.flights.board(place.clone()).await;
+        let flight = self.shared.flights.board(place.clone()).await;
         let known = self.shared.placed(&place).filter(|_| trusting);
         let here = |known: &Placed| known.destination == self.into.repository;
         if known.as_ref().is_some_and(here) {
             return self.spared(blob, &self.present);
         }
-        let session = match self.elsewhere(blob, known).await? {
-            None => None,
-            Some(elsewhere) => match self.into.mount(&blob.digest, &elsewhere).await {
-                Ok(Begun::Mounted) => {
-                    self.note(&place);
-                    return self.spared(blob, &self.mounted);
-                }
-                Ok(Begun::Session(session)) => Some(session),
-                // A registry that has no mounting, or whose token server gives none for both repositories.
-                Err(
-                    Fault::Unauthorized { .. }
-                    | Fault::NotFound
-                    | Fault::ReadOnly { .. }
-                    | Fault::UnexpectedAnswer { .. },
-                ) => None,
-                Err(fault) => return Err(NotSent::Destination(fault)),
-            },
+        let Some(elsewhere) = self.elsewhere(blob, known).await? else {
+            return self.bring(blob, &place, None, flight).await;
         };
+        // Those who may take it from there need not wait for one another.
+        drop(flight);
+        let session = match self.into.mount(&blob.digest, &elsewhere).await {
+            Ok(Begun::Mounted) => {
+                self.note(&place);
+                return self.spared(blob, &self.mounted);
+            }
+            Ok(Begun::Session(session)) => Some(session),
+            // A registry that has no mounting, or whose token server gives none for both repositories.
+            Err(
+                Fault::Unauthorized { .. }
+                | Fault::NotFound
+                | Fault::ReadOnly { .. }
+                | Fault::UnexpectedAnswer { .. },
+            ) => None,
+            Err(fault) => return Err(NotSent::Destination(fault)),
+        };
+        let flight = self.shared.flights.board(place.clone()).await;
+        self.bring(blob, &place, session, flight).await
+    }
+
+    /// Sends a blob that is not there.
+    async fn bring(
+        &self,
+        blob: &Blob,
+        place: &Place,
+        session: Option<Session>,
+        _flight: Flight<Place>,
+    ) -> Result<(), NotSent> {
         // One that mounts nothing may have it all the same, from a copy that came to nothing.
         if self.into.has_blob(&blob.digest).await.map_err(NotSent::Destination)? {
-            self.note(&place);
+            self.note(place);
             return self.spared(blob, &self.present);
         }
         match self.send(blob, session).await {
@@ -60,7 +75,7 @@ impl Copying {
             }
             other => other?,
         }
-        self.note(&place);
+        self.note(place);
         self.sent.add(blob.size);
         Ok(())
     }

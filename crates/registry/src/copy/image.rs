@@ -123,7 +123,11 @@ impl Copying {
         tag: Option<&TagName>,
     ) -> Result<Option<(Manifest, bool)>, NotSent> {
         if let Some(tag) = tag {
-            let tagged = self.into.tagged(tag.as_str()).await.map_err(NotSent::Destination)?;
+            let tagged = match self.into.tagged(tag.as_str()).await {
+                // Whatever else is under the tag is written over.
+                Err(Fault::ManifestInvalid(_) | Fault::ManifestTooLarge { .. }) => None,
+                other => other.map_err(NotSent::Destination)?,
+            };
             if let Some(manifest) = tagged.filter(|manifest| manifest.digest == *digest) {
                 return Ok(Some((manifest, true)));
             }

@@ -6,7 +6,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test: what goes wrong ends it")]
 
 mod appliers;
+mod cache;
 mod cache_place;
+mod copy;
 mod credentials;
 mod program;
 mod registries_conf;

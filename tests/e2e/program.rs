@@ -14,6 +14,9 @@ fn tagger(arguments: &[&str]) -> Output {
 #[case::an_unknown_flag(&["run", "--insecure"], 2, "--insecure-registry")]
 #[case::a_file_that_is_not_there(&["run", "--admission-url", "https://127.0.0.1:9", "--registry-ca", "/nowhere"], 1, "--registry-ca /nowhere")]
 #[case::a_file_that_is_no_text(&["run", "--admission-url", "https://127.0.0.1:9", "--registries-conf", env!("CARGO_BIN_EXE_tagger")], 1, "--registries-conf ")]
+#[case::credentials_that_are_not_there(&["run", "--admission-url", "https://127.0.0.1:9", "--docker-config", "/nowhere"], 1, "--docker-config: /nowhere can't be read")]
+#[case::half_a_credential(&["run", "--admission-url", "https://127.0.0.1:9", "--cache-username", "me"], 1, "needs CACHE_REGISTRY_PASSWORD")]
+#[case::a_password_for_all_to_see(&["run", "--cache-password", "x"], 2, "unexpected argument")]
 #[case::a_level_that_is_none(&["run", "--log-level", "a=b=c"], 1, "--log-level a=b=c")]
 fn what_cannot_be_done_is_said_with_the_flag(
     #[case] arguments: &[&str],

@@ -190,7 +190,6 @@ fn an_import_that_failed_is_tried_again_by_itself() {
 }
 
 #[rstest]
-#[case("spec.cache", json!({ "cache": true }))]
 #[case("spec.policy", json!({ "policy": { "alphabetical": {} } }))]
 #[case("spec.track.interval", json!({ "track": { "interval": "10m" } }))]
 #[case("spec.track.schedule", json!({ "track": { "schedule": "0 3 * * *" } }))]

@@ -2,6 +2,7 @@
 
 mod crowd;
 mod figures;
+mod mirror;
 mod processor;
 mod tags;
 
@@ -16,6 +17,8 @@ pub(crate) enum Bench {
     /// Measure how long cold Tags take to be Ready, beside what registry and API server need for the same requests by
     /// themselves, and the operator's memory
     Tags(tags::Options),
+    /// Measure copies from registry to registry, beside those of skopeo: time, processor time, memory, requests and bytes
+    Mirror(mirror::Options),
 }
 
 /// Measures, with release builds: a slow measuring program would be what is measured.
@@ -25,6 +28,7 @@ pub(crate) async fn run(what: Bench) -> Result<()> {
     }
     match what {
         Bench::Tags(options) => tags::run(&options).await,
+        Bench::Mirror(options) => mirror::run(&options).await,
     }
 }
 

@@ -22,23 +22,23 @@ pub(crate) async fn run(exit: bool) -> Result<()> {
     step("Obtaining a Kubernetes control plane and a registry (built once, then kept)");
     let assets = Assets::obtain().await?;
     println!("{assets}");
-    step("Starting the control plane and two registries on loopback");
+    step("Starting the control plane and two registries on loopback, one far away and one to mirror into");
     let control_plane = ControlPlane::start(&assets, &ControlPlaneOptions::default()).await?;
     let source = Registry::start(&assets, &RegistryOptions::default()).await?;
-    let second = Registry::start(&assets, &RegistryOptions::default()).await?;
-    let (far, near) = (source.address(), second.address());
+    let cache = Registry::start(&assets, &RegistryOptions::default()).await?;
+    let (far, near) = (source.address(), cache.address());
     println!("Kubernetes {}, registries {far} and {near}", control_plane.version());
     step("Installing the manifests and running the operator with the rights that they give it");
     let story = Story { kubectl: control_plane.kubectl() };
     let manifests = cargo::root().join("manifests");
     let install = installation(&control_plane, &manifests);
     story.show(&install.iter().map(String::as_str).collect::<Vec<_>>()).await?;
-    let insecure =
-        [far.as_str(), near.as_str()].map(|host| ["--insecure-registry".to_owned(), host.to_owned()]);
-    let operator = Operator::start(&binary, &control_plane, &insecure.concat()).await?;
+    let flags = ["--insecure-registry", &far, "--cache-registry", &near, "--cache-insecure"];
+    let operator = Operator::start(&binary, &control_plane, &flags.map(str::to_owned)).await?;
     println!("the operator is ready; it logs to {}", operator.log().display());
 
-    story.tell(&source).await?;
+    let newer = story.tell(&source).await?;
+    story.mirror(&source, &cache, &newer).await?;
 
     if exit {
         return Ok(());
@@ -52,7 +52,7 @@ pub(crate) async fn run(exit: bool) -> Result<()> {
     println!(
         "  kubectl set image deployment/myapp myapp=myapp-devel   # attaches it again after another image was set"
     );
-    println!("\nThe second registry, {near}, is empty and yours. Ctrl-C ends everything.");
+    println!("\nCtrl-C ends everything.");
     tokio::signal::ctrl_c().await.context("Ctrl-C can't be waited for")?;
     println!("\nending");
     operator.stop()
@@ -67,7 +67,8 @@ struct Story {
 }
 
 impl Story {
-    async fn tell(&self, registry: &Registry) -> Result<()> {
+    /// Gives the digest of the newer image.
+    async fn tell(&self, registry: &Registry) -> Result<String> {
         let here = registry.address();
         let example = |name: &str| -> Result<String> {
             let path = cargo::root().join("examples").join(name);
@@ -102,7 +103,49 @@ impl Story {
 
         step("The manifest that was applied is still what was meant: applying it again changes nothing");
         self.apply(&example("deployment.yaml")?).await?;
-        self.show(&["get", "events", "--sort-by=.metadata.creationTimestamp", "-o", EVENTS]).await
+        self.show(&["get", "events", "--sort-by=.metadata.creationTimestamp", "-o", EVENTS]).await?;
+        Ok(second.digest)
+    }
+
+    /// Has the Tag mirrored, and takes the source away.
+    async fn mirror(&self, source: &Registry, cache: &Registry, newer: &str) -> Result<()> {
+        let (far, near) = (source.address(), cache.address());
+        step(
+            "The far registry may be slow, or gone: cache: true copies every generation, whole, into a registry of your own",
+        );
+        self.show(&["patch", "tag", "myapp-devel", "--type=merge", "-p", r#"{"spec":{"cache":true}}"#])
+            .await?;
+        self.see_image(&format!("{near}/default/myapp-devel@")).await?;
+        self.wait_until_mirrored(&near, 2).await?;
+        self.show(&["get", "tag", "myapp-devel", "-o", REFERENCES]).await?;
+        println!(
+            "tags of default/myapp-devel in the cache: {}",
+            cache.target().tags("default/myapp-devel").await?.join(", ")
+        );
+
+        step("Now the far registry is gone. Steps up and down, and pulls, need it no more");
+        source.stop()?;
+        println!("stopped {far}");
+        self.go_to_generation(1).await?;
+        self.see_image(&format!("{near}/default/myapp-devel@{newer}")).await?;
+        let digest = cache.target().digest("default/myapp-devel", "g1").await?;
+        println!("GET http://{near}/v2/default/myapp-devel/manifests/g1 is {}", digest.unwrap_or_default());
+        source.start_again().await
+    }
+
+    async fn wait_until_mirrored(&self, cache: &str, generations: usize) -> Result<()> {
+        let start = Instant::now();
+        let references = "jsonpath={.status.references[*].imageReference}";
+        loop {
+            let told = self.kubectl.run(&["get", "tag", "myapp-devel", "-o", references]).await?;
+            if told.matches(cache).count() == generations {
+                return Ok(());
+            }
+            if start.elapsed() > PATIENCE {
+                bail!("the generations were not mirrored within {PATIENCE:?}: {told}");
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     async fn go_to_generation(&self, number: u32) -> Result<()> {
@@ -111,17 +154,17 @@ impl Story {
         self.show(&["get", "tag", "myapp-devel", "-o", "wide"]).await
     }
 
-    /// Waits until the Deployment and a Pod of it have the image, then shows both.
-    async fn see_image(&self, digest: &str) -> Result<()> {
+    /// Waits until the Deployment and a Pod of it have the image, known by a part of its name, then shows both.
+    async fn see_image(&self, image: &str) -> Result<()> {
         let start = Instant::now();
         loop {
             let deployment = self.kubectl.run(&["get", "deployment", "myapp", "-o", "yaml"]).await?;
             let pods = self.kubectl.run(&["get", "pods", "-l", "app=myapp", "-o", "yaml"]).await?;
-            if deployment.contains(digest) && pods.contains(digest) {
+            if deployment.contains(image) && pods.contains(image) {
                 break;
             }
             if start.elapsed() > PATIENCE {
-                bail!("the Deployment did not get {digest} within {PATIENCE:?}");
+                bail!("the Deployment did not get {image} within {PATIENCE:?}");
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -147,5 +190,6 @@ impl Story {
 
 const DEPLOYMENT: &str = "custom-columns=NAME:.metadata.name,IMAGE:.spec.template.spec.containers[*].image";
 const PODS: &str = "custom-columns=POD:.metadata.name,STATUS:.status.phase,IMAGE:.spec.containers[*].image";
+const REFERENCES: &str = "custom-columns=NAME:.metadata.name,GENERATIONS:.status.references[*].generation,REFERENCES:.status.references[*].imageReference";
 const EVENTS: &str =
     "custom-columns=OBJECT:.involvedObject.kind,NAME:.involvedObject.name,REASON:.reason,MESSAGE:.message";

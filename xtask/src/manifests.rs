@@ -1,5 +1,7 @@
 //! The files in `manifests/`, and the pages of the reference with them: made from the code, checked for drift.
 
+mod cache_registry;
+
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -77,6 +79,11 @@ fn files() -> Result<Vec<File>> {
             name: "02_admission.yaml",
             about: "Where the webhook is reached. The configurations are empty: Tagger writes itself into them when it can answer.",
             objects: admission(),
+        },
+        File {
+            name: "cache/registry.yaml",
+            about: "Not needed: a registry for Tags with cache: true, in a cluster that has none. See docs/guides/cache.md.",
+            objects: cache_registry::objects()?,
         },
     ])
 }
@@ -192,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_files_are_numbered_in_the_order_they_are_applied() {
+    fn the_files_are_named_in_the_order_they_are_applied() {
         let names: Vec<&str> = files().unwrap().iter().map(|file| file.name).collect();
         assert!(names.is_sorted());
     }

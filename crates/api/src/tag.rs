@@ -227,7 +227,6 @@ impl TagSpec {
     pub fn not_yet(&self) -> Option<&'static str> {
         let track = self.track.as_ref();
         let asked = [
-            (self.cache == Some(true), "spec.cache: true"),
             (self.policy.is_some(), "spec.policy"),
             (self.filter_tags.is_some(), "spec.filterTags"),
             (track.is_some_and(|track| track.push == Some(true)), "spec.track.push: true"),

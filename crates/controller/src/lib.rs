@@ -3,12 +3,14 @@
 //! Level-based: everything is decided from what is stored now, so a process that was killed at any step takes up where the
 //! stored state is. Two loops share one index of Tags ([`tagger_api::index::TagIndex`]), which admission reads as well:
 //!
-//! * the Tags' loop imports, steps up and down, and writes status;
+//! * the Tags' loop imports, steps up and down, and writes status.
+//!   What takes long, copies into the cache, is done by jobs beside it, and published when they have ended;
 //! * the workloads' loops, one a kind, roll out what the Tags' loop published, and repair what came in while admission was away.
 
 pub mod cache;
 mod credentials;
 mod events;
+mod mirrors;
 mod registries;
 mod retries;
 mod suspended;
@@ -24,13 +26,16 @@ use std::time::Duration;
 
 use futures::future::{join, join_all};
 use kube::Client;
+use kube::runtime::reflector;
 use tagger_api::index::TagIndex;
 use tagger_api::workload::Kind;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use cache::Cache;
 use credentials::Credentials;
 use events::Events;
+use mirrors::{Lost, Mirrors, Places, Tidier};
 use registries::Registries;
 use retries::Retries;
 use suspended::Suspended;
@@ -46,9 +51,11 @@ pub struct Settings {
     pub namespace: String,
     /// How many Tags are imported at once from one registry.
     pub imports: usize,
+    /// How many images are copied into the cache at once from one registry.
+    pub mirrors: usize,
     /// How many workloads of a kind are rolled out at once.
     pub roll_outs: u16,
-    /// Where images are mirrored.
+    /// Where images are mirrored, as far as an administrator said so.
     pub cache: cache::CacheSettings,
 }
 
@@ -82,13 +89,22 @@ pub async fn run(
         })
         .collect();
     let indexes: Vec<_> = keepers.iter().map(|keeper| keeper.index.clone()).collect();
+    let (tags, writer) = reflector::store();
+    let (mirrors, endings) = Mirrors::new();
+    let usage = Usage { client: client.clone(), workloads: indexes.clone() };
     let context = Arc::new(tags::reconcile::Context {
-        client: client.clone(),
-        credentials: Credentials::new(client.clone(), registry, events.clone()),
+        cache: Cache::new(client.clone(), settings.cache),
+        credentials: Arc::new(Credentials::new(client.clone(), registry.clone(), events.clone())),
+        client,
+        registry,
+        tidier: Arc::new(Tidier::new(events.clone(), usage.clone(), tags)),
         events,
         retries: Retries::default(),
         registries: Registries::new(settings.imports),
-        usage: Usage { client, workloads: indexes.clone() },
+        usage,
+        mirrors,
+        places: Arc::new(Places::new(settings.mirrors)),
+        lost: Lost::default(),
         written_over: Mutex::new(HashMap::new()),
     });
     let missing = Arc::new(AtomicUsize::new(keepers.len() + 1));
@@ -101,7 +117,8 @@ pub async fn run(
             }
         }
     };
-    let tags = tags::run(context, index, suspended, indexes, delivered(), stop.clone());
+    let watched = tags::Watched { index, suspended, workloads: indexes, writer, endings };
+    let tags = tags::run(context, watched, delivered(), stop.clone());
     let concurrency = settings.roll_outs;
     let workloads: Vec<_> =
         keepers.into_iter().map(|keeper| keeper.run(concurrency, delivered(), stop.clone())).collect();

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::generation::History;
+use crate::mirroring::{self, Mirroring};
 use crate::reference::Reference;
 
 /// All that the next step of a Tag depends on.
@@ -18,7 +19,9 @@ pub struct Situation<'a> {
     pub current: Option<i64>,
     /// The generations that were imported.
     pub history: &'a History,
-    /// Set while the last import of this very specification failed: the moment for the next try.
+    /// Where the generations are to be, and which of them are not there.
+    pub mirroring: &'a Mirroring,
+    /// Set while the last import or copy for this very specification failed: the moment for the next try.
     pub retry_at: Option<Timestamp>,
     /// The time now.
     pub now: Timestamp,
@@ -31,7 +34,7 @@ pub enum Step {
     Rest,
     /// Nothing, because the Tag is suspended.
     Suspended,
-    /// Ask the registry, and make this generation the current one.
+    /// Ask the registry, and make this generation the current one; where there is a cache, when its copy is there.
     Import {
         /// The number of the generation to make.
         number: i64,
@@ -41,7 +44,18 @@ pub enum Step {
         /// The number of the generation to use.
         number: i64,
     },
-    /// Ask the registry again, but not before this moment.
+    /// Copy a generation that is there into the cache, and have it used from there.
+    Mirror {
+        /// The number of the generation to copy.
+        number: i64,
+        /// Whether it failed before: what the Tag was told of that stays until the copy is there.
+        quiet: bool,
+    },
+    /// Have every generation used from where it came from. No registry is asked.
+    Restore,
+    /// The specification wants a cache and none is configured.
+    NoCache,
+    /// Try again what failed, but not before this moment.
     Wait {
         /// When the next try is due.
         until: Timestamp,
@@ -53,15 +67,17 @@ pub enum Step {
     },
 }
 
-/// Says what a Tag needs next, by the rules of its generations.
+/// Says what a Tag needs next, by the rules of its generations and then by those of the cache: a step to a generation that is
+/// there waits for no copy.
 pub fn decide(situation: &Situation<'_>) -> Step {
     if situation.suspended {
         return Step::Suspended;
     }
-    match situation.wanted {
+    let step = match situation.wanted {
         Some(wanted) => named(situation, wanted),
         None => following(situation),
-    }
+    };
+    mirroring::then(step, situation)
 }
 
 /// A Tag that names its generation goes to it, or makes it where it is the next one.
@@ -134,6 +150,7 @@ mod tests {
             suspended: false,
             current,
             history: &history(known, from),
+            mirroring: &Mirroring::Off,
             retry_at: None,
             now: Timestamp::UNIX_EPOCH,
         })
@@ -186,6 +203,7 @@ mod tests {
             suspended: false,
             current: None,
             history: &History::default(),
+            mirroring: &Mirroring::Off,
             retry_at: Some(Timestamp::from_second(retry_at).unwrap()),
             now: Timestamp::from_second(now).unwrap(),
         };
@@ -201,6 +219,7 @@ mod tests {
             suspended: false,
             current: Some(1),
             history: &history(&[1, 0], HERE),
+            mirroring: &Mirroring::Off,
             retry_at: Some(Timestamp::MAX),
             now: Timestamp::UNIX_EPOCH,
         };

@@ -56,6 +56,24 @@ impl Generation {
         self.digest.clone().or_else(|| self.image_reference.rsplit_once('@')?.1.parse().ok())
     }
 
+    /// The image, by digest, where it was imported from.
+    pub fn origin(&self) -> &str {
+        self.source.as_deref().unwrap_or(&self.image_reference)
+    }
+
+    /// Whether workloads are given another registry's copy of the image.
+    pub fn is_mirrored(&self) -> bool {
+        self.origin() != self.image_reference
+    }
+
+    /// The same generation with the image in another place. Where it came from stays known.
+    #[must_use]
+    pub fn moved_to(&self, image_reference: &str) -> Self {
+        let origin = self.origin();
+        let source = (origin != image_reference).then(|| origin.to_owned());
+        Self { image_reference: image_reference.to_owned(), source, ..self.clone() }
+    }
+
     /// Whether the generation was imported from this reference, however it was spelled then.
     pub fn is_from(&self, reference: &Reference) -> bool {
         self.from.parse::<Reference>().is_ok_and(|from| from == *reference)
@@ -102,6 +120,12 @@ impl History {
     /// The generation with this number, if it is still there.
     pub fn get(&self, number: i64) -> Option<&Generation> {
         self.0.iter().find(|known| known.generation == number)
+    }
+
+    /// The generations, each as this makes it.
+    #[must_use]
+    pub fn map(&self, change: impl Fn(&Generation) -> Generation) -> Self {
+        Self(self.0.iter().map(change).collect())
     }
 
     /// The number that the next import gets.
@@ -210,6 +234,17 @@ mod tests {
     #[test]
     fn the_digest_of_an_older_record_is_read_from_its_reference() {
         assert_eq!(generation(7).digest().unwrap().to_string(), format!("sha256:{:064x}", 7));
+    }
+
+    #[test]
+    fn a_generation_that_moves_to_a_cache_and_back_is_as_it_was() {
+        let (before, copy) = (generation(0), format!("cache.internal/a/b@sha256:{:064x}", 0));
+        let moved = before.moved_to(&copy);
+        assert_eq!((moved.image_reference.as_str(), moved.origin()), (copy.as_str(), before.origin()));
+        assert!(moved.is_mirrored() && !before.is_mirrored());
+        let again = moved.moved_to("other.internal/a/b@sha256:0");
+        assert_eq!(again.origin(), before.origin(), "it came from where it came from, wherever it is");
+        assert_eq!(again.moved_to(before.origin()), before);
     }
 
     #[test]

@@ -10,5 +10,6 @@
 
 pub mod decide;
 pub mod generation;
+pub mod mirroring;
 pub mod reference;
 pub mod rewrite;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use tagger_core::reference::{Digest, Reference, Registry, Repository};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 use tracing::{debug, warn};
 
 use crate::copy::Shared;
@@ -163,11 +163,8 @@ impl Client {
     where
         K: Fn(&Digest) -> Option<String> + Send + Sync,
     {
-        let Place { registry, repository, .. } = place;
-        let deadline: Instant = self.transport.deadline();
-        let access = Access::pull(repository, gather(&self.keychains, registry, repository));
-        let lookup = Lookup { transport: &self.transport, place, reference, access, known, deadline };
-        let outcome = timeout_at(deadline, lookup.run(sole)).await;
-        outcome.unwrap_or_else(|_| Err(Fault::Timeout { host: registry.to_string() }))
+        let lookup = Lookup { remote: self.reader(place)?, reference, known };
+        let outcome = timeout_at(self.transport.deadline(), lookup.run(sole)).await;
+        outcome.unwrap_or_else(|_| Err(Fault::Timeout { host: place.registry.to_string() }))
     }
 }

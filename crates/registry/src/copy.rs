@@ -34,8 +34,7 @@ pub struct Destination {
 impl Destination {
     /// The copy by its digest, as it can be pulled.
     pub fn by_digest(&self, digest: &Digest) -> Reference {
-        let tag = self.tags.first().cloned().unwrap_or_else(TagName::latest);
-        Reference::tagged(self.registry.clone(), self.repository.clone(), tag).pinned(digest)
+        Reference::of_digest(self.registry.clone(), self.repository.clone(), digest.clone())
     }
 }
 
@@ -48,7 +47,7 @@ pub struct CopyOptions {
     pub progress: Option<Arc<dyn Fn(Progress) + Send + Sync>>,
 }
 
-/// A step of a copy.
+/// A step of a copy. Where a copy begins again, from another mirror or since parts were lost, its blobs are found again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// So many more bytes of blobs belong to the copy.
@@ -130,8 +129,9 @@ impl Client {
     /// that another copy is sending just now. Children go before their index and tags last, so whatever happens,
     /// nothing is there by half. Before it returns, the manifest was read back by its digest.
     ///
-    /// A copy takes as long as bytes move; it fails when none do for [`Limits::stall`](crate::Limits::stall). It may be
-    /// dropped at any time, and done again: that sends what is missing.
+    /// A copy takes as long as bytes move. It fails when a source gives none, try after try, for
+    /// [`Limits::first_byte`](crate::Limits::first_byte), or when a destination takes none for
+    /// [`Limits::stall`](crate::Limits::stall). It may be dropped at any time, and done again: that sends what is missing.
     pub async fn copy(
         &self,
         source: &Reference,

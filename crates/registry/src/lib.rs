@@ -22,6 +22,7 @@
 //! `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are taken from the environment. Behind a proxy it is the proxy that
 //! resolves names, so that judging the addresses of *names* is the proxy's duty; literal addresses are still judged here.
 
+mod children;
 mod client;
 mod copy;
 mod download;

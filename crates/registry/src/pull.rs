@@ -9,7 +9,6 @@ use crate::fault::Fault;
 use crate::hash::digest_of;
 use crate::manifest::{ACCEPT, MAX_BYTES, media_type};
 use crate::remote::{Remote, unexpected};
-use crate::resolve::digest_header;
 use crate::transport::{Answer, Call, Incoming, Read};
 
 /// A manifest as it is stored: its bytes are what its digest says.
@@ -18,6 +17,14 @@ pub(crate) struct Manifest {
     pub(crate) digest: Digest,
     pub(crate) media_type: String,
     pub(crate) bytes: Bytes,
+}
+
+/// What a tag points at: told, or read.
+pub(crate) enum Pointed {
+    /// By the registry's word.
+    At(Digest),
+    /// By what was read and hashed, where the registry gave no word.
+    Read(Manifest),
 }
 
 impl Remote {
@@ -48,21 +55,28 @@ impl Remote {
         Ok(Some(Manifest { digest: actual, media_type, bytes: answer.body }))
     }
 
-    /// What the registry says that a tag or a digest is; none where it is not there. It is a hint, good enough to leave
+    /// What a tag or a digest is, as the registry says; none where it is not there. It is a hint, good enough to leave
     /// something undone.
     pub(crate) async fn digest_at(&self, target: &str) -> Result<Option<Digest>, Fault> {
+        Ok(self.pointed(target).await?.map(|pointed| match pointed {
+            Pointed::At(digest) => digest,
+            Pointed::Read(manifest) => manifest.digest,
+        }))
+    }
+
+    /// What a tag or a digest points at, by HEAD where that tells it.
+    pub(crate) async fn pointed(&self, target: &str) -> Result<Option<Pointed>, Fault> {
         let answer = self.call(&self.about(Method::HEAD, target)?).await?;
-        match answer.status {
-            StatusCode::OK => match digest_header(&answer.headers)? {
-                Some(digest) => Ok(Some(digest)),
-                None => Ok(self.tagged(target).await?.map(|manifest| manifest.digest)),
-            },
-            StatusCode::NOT_FOUND => Ok(None),
+        let digest = match answer.status {
+            StatusCode::OK => digest_header(&answer.headers)?,
+            StatusCode::NOT_FOUND => return Ok(None),
             // Not every proxy in front of a registry lets HEAD through.
-            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
-                Ok(self.tagged(target).await?.map(|manifest| manifest.digest))
-            }
-            _ => Err(unexpected(&answer)),
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => None,
+            _ => return Err(unexpected(&answer)),
+        };
+        match digest {
+            Some(digest) => Ok(Some(Pointed::At(digest))),
+            None => Ok(self.tagged(target).await?.map(Pointed::Read)),
         }
     }
 
@@ -103,6 +117,13 @@ impl Remote {
         };
         answer.stream.take().map(|stream| (stream, early)).ok_or_else(|| unexpected(&answer))
     }
+}
+
+/// The digest that a registry says its answer has: a hint, checked before anything is done with it.
+fn digest_header(headers: &HeaderMap) -> Result<Option<Digest>, Fault> {
+    let Some(header) = headers.get("docker-content-digest") else { return Ok(None) };
+    let text = header.to_str().map_err(|_| Fault::DigestInvalid)?;
+    text.parse().map(Some).map_err(|_| Fault::DigestInvalid)
 }
 
 /// Where a part of a blob begins (RFC 9110, 14.4).

@@ -1,14 +1,9 @@
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Method, StatusCode};
 use tagger_core::reference::{Digest, Reference, Registry, Repository};
-use tokio::time::Instant;
 
 use crate::fault::Fault;
-use crate::hash::digest_of;
 use crate::keychain::{Credential, Keychain};
-use crate::manifest::{ACCEPT, MAX_BYTES, media_type};
-use crate::registries_conf::Place;
-use crate::transport::{Access, Answer, Call, Read, Transport};
+use crate::pull::{Manifest, Pointed};
+use crate::remote::Remote;
 
 /// Says what a reference points at, and what that is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,13 +20,10 @@ pub struct Resolved {
 
 /// One look-up at one place.
 pub(crate) struct Lookup<'a, K> {
-    pub(crate) transport: &'a Transport,
-    pub(crate) place: &'a Place,
+    pub(crate) remote: Remote,
     /// What is looked up, by the name that people gave it; has its registry already.
     pub(crate) reference: &'a Reference,
-    pub(crate) access: Access,
     pub(crate) known: &'a K,
-    pub(crate) deadline: Instant,
 }
 
 impl<K: Fn(&Digest) -> Option<String>> Lookup<'_, K> {
@@ -40,81 +32,38 @@ impl<K: Fn(&Digest) -> Option<String>> Lookup<'_, K> {
         if let Some(digest) = self.reference.digest() {
             return match (self.known)(digest) {
                 Some(media_type) if sole => Ok(self.resolved(digest.clone(), media_type, None)),
-                Some(media_type) => {
-                    self.ask(Method::HEAD, digest.as_str()).await?;
-                    Ok(self.resolved(digest.clone(), media_type, None))
+                Some(media_type) => match self.remote.pointed(digest.as_str()).await? {
+                    Some(_) => Ok(self.resolved(digest.clone(), media_type, None)),
+                    None => Err(Fault::NotFound),
+                },
+                None => {
+                    self.remote.manifest(digest).await?.map(|read| self.read(read)).ok_or(Fault::NotFound)
                 }
-                None => self.read(digest).await,
             };
         }
         let tag = self.reference.tag().map_or("latest", |tag| tag.as_str());
-        let head = match self.ask(Method::HEAD, tag).await {
-            // Not every proxy in front of a registry lets HEAD through.
-            Err(Fault::UnexpectedAnswer { status: 405 | 501, .. }) => return self.read_tag(tag).await,
-            other => other?,
+        let digest = match self.remote.pointed(tag).await?.ok_or(Fault::NotFound)? {
+            Pointed::At(digest) => digest,
+            Pointed::Read(manifest) => return Ok(self.read(manifest)),
         };
-        let Some(digest) = digest_header(&head.headers)? else { return self.read_tag(tag).await };
         match (self.known)(&digest) {
             Some(media_type) => Ok(self.resolved(digest, media_type, None)),
-            None => match self.read(&digest).await {
-                Err(Fault::NotFound) => Err(Fault::Moved(digest)),
-                other => other,
+            None => match self.remote.manifest(&digest).await? {
+                Some(manifest) => Ok(self.read(manifest)),
+                None => Err(Fault::Moved(digest)),
             },
         }
     }
 
-    /// Reads a manifest by its digest and believes it when its hash is that.
-    async fn read(&self, digest: &Digest) -> Result<Resolved, Fault> {
-        let answer = self.ask(Method::GET, digest.as_str()).await?;
-        match digest_of(&answer.body, Some(digest)) {
-            Some(actual) if actual == *digest => self.checked(actual, &answer),
-            Some(actual) => Err(Fault::DigestMismatch { expected: digest.clone(), actual }),
-            None => Err(Fault::DigestInvalid),
-        }
-    }
-
-    /// Reads a manifest by its tag, and takes the digest from nobody but the hash.
-    async fn read_tag(&self, tag: &str) -> Result<Resolved, Fault> {
-        let answer = self.ask(Method::GET, tag).await?;
-        let digest = digest_of(&answer.body, None).ok_or(Fault::DigestInvalid)?;
-        match (self.known)(&digest) {
-            Some(media_type) => Ok(self.resolved(digest, media_type, None)),
-            None => self.checked(digest, &answer),
-        }
-    }
-
-    fn checked(&self, digest: Digest, answer: &Answer) -> Result<Resolved, Fault> {
-        let content_type = answer.headers.get(CONTENT_TYPE).and_then(|header| header.to_str().ok());
-        let media_type = media_type(&answer.body, content_type)?;
-        Ok(self.resolved(digest, media_type, Some(answer.body.len() as u64)))
+    fn read(&self, manifest: Manifest) -> Resolved {
+        let is_new = (self.known)(&manifest.digest).is_none();
+        let size = is_new.then_some(manifest.bytes.len() as u64);
+        self.resolved(manifest.digest, manifest.media_type, size)
     }
 
     fn resolved(&self, digest: Digest, media_type: String, size: Option<u64>) -> Resolved {
         Resolved { reference: self.reference.clone(), digest, media_type, size }
     }
-
-    /// `target` is a tag or a digest, whose types keep anything else out of the path.
-    async fn ask(&self, method: Method, target: &str) -> Result<Answer, Fault> {
-        let base = self.transport.base(&self.place.registry, self.place.insecure)?;
-        let path = format!("{}/manifests/{target}", self.place.repository);
-        let url = base.join(&path).map_err(|_| Fault::NotFound)?;
-        let call = Call { accept: Some(ACCEPT), read: Read::Whole(MAX_BYTES), ..Call::new(method, url) };
-        let answer = self.transport.call(&call, &self.access, self.deadline).await?;
-        match answer.status {
-            StatusCode::OK => Ok(answer),
-            StatusCode::NOT_FOUND => Err(Fault::NotFound),
-            status => {
-                Err(Fault::UnexpectedAnswer { host: answer.origin.to_string(), status: status.as_u16() })
-            }
-        }
-    }
-}
-
-/// The digest that a registry says its answer has: a hint, checked before anything is done with it.
-pub(crate) fn digest_header(headers: &HeaderMap) -> Result<Option<Digest>, Fault> {
-    let Some(header) = headers.get("docker-content-digest") else { return Ok(None) };
-    let text = header.to_str().map_err(|_| Fault::DigestInvalid)?;
-    text.parse().map(Some).map_err(|_| Fault::DigestInvalid)
 }
 
 /// The credentials of several keychains: those of the first one first, no credential twice.

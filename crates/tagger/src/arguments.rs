@@ -33,7 +33,8 @@ pub enum Command {
     /// Copy an image from one registry to another: whole, byte for byte, without a disk
     ///
     /// Every platform and every layer goes, or is left where it is there already; the digest stays. The copy engine is that
-    /// of Tags with `cache: true`.
+    /// of Tags with `cache: true`. Without --docker-config, credentials are those of your own docker config; its helpers are
+    /// not run. Registries at private addresses may be named without more ado.
     Copy(Box<Copy>),
     /// Print the completions of a shell
     ///
@@ -74,6 +75,10 @@ pub struct Run {
     /// How many Tags are imported at once from one registry
     #[arg(long, env = "TAGGER_IMPORTS", value_name = "NUMBER", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub imports: u16,
+
+    /// How many images are copied into the cache at once from one registry; four times as many in all
+    #[arg(long, env = "TAGGER_MIRRORS", value_name = "NUMBER", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub mirrors: u16,
 
     /// How many workloads of a kind are rolled out at once
     #[arg(long, env = "TAGGER_ROLL_OUTS", value_name = "NUMBER", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -150,7 +155,7 @@ pub struct Admission {
 }
 
 /// Which registries may be asked, and how.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Registries {
     /// A registry that speaks plain HTTP, such as registry.internal:5000; may be repeated
     #[arg(

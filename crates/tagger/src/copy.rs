@@ -1,7 +1,8 @@
 //! `tagger copy`: the copy engine, for people and for measurements.
 
-use std::io::Read;
-use std::path::Path;
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -11,7 +12,7 @@ use serde_json::json;
 use tagger_core::reference::Reference;
 use tagger_registry::{Amount, Client, Copied, CopyOptions, Destination, Progress};
 
-use crate::arguments::{Copy, LogFormat};
+use crate::arguments::{Copy, Hosts, LogFormat, Registries};
 use crate::{logging, registries};
 
 /// One image to copy.
@@ -27,12 +28,25 @@ pub(crate) fn run(flags: Copy) -> Result<()> {
         bail!("TLS was set up twice");
     }
     let jobs = jobs(&flags)?;
-    let client = registries::client(&flags.registries)?;
+    let own = || docker_config(|name| std::env::var_os(name));
+    let docker_config = flags.registries.docker_config.clone().or_else(own);
+    // Who types the names may reach those hosts anyhow; a Tag's author may not.
+    let private = vec![Hosts::All];
+    let client = registries::client(&Registries { docker_config, private, ..flags.registries.clone() })?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("the runtime can't be started")?
         .block_on(copy(&flags, &client, jobs))
+}
+
+/// The docker config of whoever runs this, where there is one.
+fn docker_config(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let folder = match variable("DOCKER_CONFIG") {
+        Some(folder) => PathBuf::from(folder),
+        None => Path::new(&variable("HOME")?).join(".docker"),
+    };
+    Some(folder.join("config.json")).filter(|file| file.is_file())
 }
 
 async fn copy(flags: &Copy, client: &Client, jobs: Vec<Job>) -> Result<()> {
@@ -49,8 +63,8 @@ async fn copy(flags: &Copy, client: &Client, jobs: Vec<Job>) -> Result<()> {
     let mut failed = 0;
     while let Some((outcome, job)) = copies.next().await {
         bar.suspend(|| match &outcome {
-            Ok(copied) if flags.json => println!("{}", machine_readable(&job, copied)),
-            Ok(copied) => println!("{}", readable(&job, copied)),
+            Ok(copied) if flags.json => print(&machine_readable(&job, copied).to_string()),
+            Ok(copied) => print(&readable(&job, copied)),
             Err(error) => eprintln!("tagger: {} was not copied: {error}", job.source),
         });
         failed += usize::from(outcome.is_err());
@@ -70,11 +84,20 @@ fn drawing(bar: ProgressBar) -> impl Fn(Progress) {
     }
 }
 
+/// Prints a line. Whoever does not read it has the copies all the same.
+fn print(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
 fn readable(job: &Job, copied: &Copied) -> String {
     let amount =
         |amount: Amount| format!("{} blobs of {}", amount.blobs, indicatif::HumanBytes(amount.bytes));
+    let referrers = match copied.referrers {
+        0 => String::new(),
+        some => format!(", {some} signatures and the like"),
+    };
     format!(
-        "{} is {}: {} sent, {} mounted, {} there",
+        "{} is {}: {} sent, {} mounted, {} there{referrers}",
         job.source,
         job.destination.by_digest(&copied.digest),
         amount(copied.sent),
@@ -150,6 +173,19 @@ fn job(source: Reference, destination: &Reference) -> Result<Job> {
 mod tests {
     use super::*;
     use rstest::rstest;
+
+    #[test]
+    fn the_docker_config_is_that_of_the_user_where_there_is_one() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join(".docker");
+        let at = |name: &str| (name == "HOME").then(|| home.path().into());
+        assert_eq!(docker_config(at), None);
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("config.json"), "{}").unwrap();
+        assert_eq!(docker_config(at), Some(folder.join("config.json")));
+        let told = |name: &str| (name == "DOCKER_CONFIG").then(|| folder.clone().into());
+        assert_eq!(docker_config(told), Some(folder.join("config.json")));
+    }
 
     #[test]
     fn a_batch_is_a_copy_a_line() {

@@ -77,6 +77,7 @@ async fn serve(flags: Run) -> Result<()> {
         instance: flags.instance,
         namespace: flags.namespace.clone(),
         imports: flags.imports.into(),
+        mirrors: flags.mirrors.into(),
         roll_outs: flags.roll_outs,
         cache,
     };

@@ -101,6 +101,16 @@ impl Assets {
     }
 }
 
+/// Finds skopeo in `PATH`, or else takes it out of Debian's packages, with the folder of libraries
+/// that it then needs.
+pub(crate) async fn skopeo() -> Result<(PathBuf, Option<PathBuf>)> {
+    let find = || match on_path("skopeo") {
+        Some(program) => Ok((program, None)),
+        None => debian::skopeo().map(|(program, libraries)| (program, Some(libraries))),
+    };
+    tokio::task::spawn_blocking(find).await.context("obtaining skopeo was cut short")?
+}
+
 impl fmt::Display for Assets {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for path in [

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::artifact::artifact;
 use crate::manifest::{Blob, Manifest, Pushed};
 
 /// The media type of an image's manifest, which attachments share.
@@ -31,6 +32,18 @@ pub fn signature(subject: &Pushed) -> (Manifest, String) {
     });
     let tag = format!("{}.sig", fallback_tag(&subject.digest));
     (Manifest::json(&content, vec![configuration, claim], Vec::new()), tag)
+}
+
+/// An attestation in the shape that cosign gives it, and the tag that it belongs under.
+pub fn attestation(subject: &Pushed) -> (Manifest, String) {
+    let artifact = artifact("application/vnd.dsse.envelope.v1+json", &format!("attested {}", subject.digest));
+    (artifact, format!("{}.att", fallback_tag(&subject.digest)))
+}
+
+/// A bill of materials in the place that cosign gives it, and the tag that it belongs under.
+pub fn bill_of_materials(subject: &Pushed) -> (Manifest, String) {
+    let artifact = artifact("text/spdx+json", &format!("all parts of {}", subject.digest));
+    (artifact, format!("{}.sbom", fallback_tag(&subject.digest)))
 }
 
 /// An artifact, such as a bill of materials, that names the image it is about as its subject.

@@ -1,5 +1,7 @@
 //! Small images made from a seed: the same seed gives the same bytes, everywhere.
 
+mod format;
+
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
@@ -10,16 +12,10 @@ use sha2::{Digest, Sha256};
 
 use crate::manifest::{Blob, Manifest, Pushed, digest};
 use crate::target::Target;
+use format::Format;
 
 /// The platform of an image that names none.
 const PLATFORM: &str = "linux/amd64";
-
-/// Which of the two families of media types an image uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
-    Oci,
-    Docker,
-}
 
 /// A description of an image, from which its manifest is built.
 #[derive(Clone, Debug)]
@@ -28,6 +24,7 @@ pub struct Image {
     layer_seed: u64,
     layers: u64,
     layer_size: usize,
+    own_layers: u64,
     format: Format,
     platforms: Vec<String>,
     is_index: bool,
@@ -43,6 +40,7 @@ impl Image {
             layer_seed: seed,
             layers: 2,
             layer_size: 1024,
+            own_layers: 0,
             format: Format::Oci,
             platforms: vec![PLATFORM.to_owned()],
             is_index: false,
@@ -79,6 +77,12 @@ impl Image {
     /// Takes the layers from another seed, so that images of different seeds share their layers.
     pub fn layers_of(mut self, seed: u64) -> Self {
         self.layer_seed = seed;
+        self
+    }
+
+    /// Makes the last `count` layers its own, though the others are of another seed.
+    pub fn own_layers(mut self, count: u64) -> Self {
+        self.own_layers = count;
         self
     }
 
@@ -153,7 +157,9 @@ impl Image {
 
     /// A layer with one file in it, and the digest of the layer before compression.
     fn layer(&self, platform: &str, number: u64) -> Result<(Blob, String)> {
-        let content = noise(&format!("{}/{platform}/{number}", self.layer_seed), self.layer_size);
+        let is_own = number + self.own_layers >= self.layers;
+        let seed = if is_own { self.seed } else { self.layer_seed };
+        let content = noise(&format!("{seed}/{platform}/{number}"), self.layer_size);
         let mut header = tar::Header::new_gnu();
         header.set_size(u64::try_from(content.len())?);
         header.set_mode(0o644);
@@ -162,7 +168,7 @@ impl Image {
         let archive = archive.into_inner()?;
         let diff_id = digest(&archive);
         // Noise doesn't compress; only the format matters.
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
+        let mut encoder = GzEncoder::new(Vec::with_capacity(archive.len() + 4096), Compression::none());
         std::io::Write::write_all(&mut encoder, &archive)?;
         Ok((Blob::new(self.format.layer(), encoder.finish()?), diff_id))
     }
@@ -170,36 +176,6 @@ impl Image {
     fn annotate(&self, content: &mut Value) {
         if !self.annotations.is_empty() {
             content["annotations"] = json!(self.annotations);
-        }
-    }
-}
-
-impl Format {
-    fn manifest(self) -> &'static str {
-        match self {
-            Self::Oci => "application/vnd.oci.image.manifest.v1+json",
-            Self::Docker => "application/vnd.docker.distribution.manifest.v2+json",
-        }
-    }
-
-    fn index(self) -> &'static str {
-        match self {
-            Self::Oci => "application/vnd.oci.image.index.v1+json",
-            Self::Docker => "application/vnd.docker.distribution.manifest.list.v2+json",
-        }
-    }
-
-    fn configuration(self) -> &'static str {
-        match self {
-            Self::Oci => "application/vnd.oci.image.config.v1+json",
-            Self::Docker => "application/vnd.docker.container.image.v1+json",
-        }
-    }
-
-    fn layer(self) -> &'static str {
-        match self {
-            Self::Oci => "application/vnd.oci.image.layer.v1.tar+gzip",
-            Self::Docker => "application/vnd.docker.image.rootfs.diff.tar.gzip",
         }
     }
 }

@@ -5,6 +5,7 @@
 //! life of the one that started it. [`image`] makes what registries are filled with, and [`proxy`]
 //! breaks what goes to and from them.
 
+pub mod artifact;
 pub mod assets;
 pub mod attachment;
 pub mod authority;
@@ -22,5 +23,6 @@ pub mod registry;
 pub mod scratch;
 mod server;
 pub mod sink;
+pub mod skopeo;
 pub mod source;
 pub mod target;

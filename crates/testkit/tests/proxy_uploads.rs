@@ -141,10 +141,7 @@ async fn ranges_are_ignored_moved_and_wrong() {
     assert_eq!(ask().await.headers()["content-range"], "bytes 100-999/1000");
     scene.proxy.fault(Match::blob().times(1), Fault::forward().header("Content-Range", "bytes 0-99/1000"));
     let wrong = ask().await;
-    assert_eq!(
-        (wrong.status().as_u16(), &wrong.headers()["content-range"] == "bytes 0-99/1000"),
-        (206, true)
-    );
+    assert_eq!((wrong.status().as_u16(), wrong.headers()["content-range"] == "bytes 0-99/1000"), (206, true));
     assert_eq!(ask().await.headers()["content-range"], "bytes 900-999/1000");
 }
 

@@ -1,5 +1,6 @@
 //! What the tests stand on.
 
+pub mod cached;
 mod namespace;
 mod world;
 

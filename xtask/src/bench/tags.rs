@@ -36,6 +36,9 @@ pub(crate) struct Options {
     /// How often it is measured; the figures are the medians
     #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     repeat: u32,
+    /// Have every Tag mirrored into a cache registry
+    #[arg(long)]
+    cached: bool,
     /// Another build of the operator to measure, such as that of an older commit
     #[arg(long, value_name = "FILE")]
     operator: Option<PathBuf>,
@@ -47,14 +50,14 @@ pub(crate) struct Options {
 /// Measures, and prints the figures.
 pub(crate) async fn run(options: &Options) -> Result<()> {
     let count = usize::try_from(options.count)?;
-    let stage = Stage::set(options.operator.as_deref()).await?;
+    let stage = Stage::set(options.operator.as_deref(), options.cached).await?;
     let images = Arc::new(images::push(&stage.registry, count).await?);
     let mut samples = Vec::new();
     for run in 1..=options.repeat {
         eprintln!("run {run} of {}", options.repeat);
         samples.push(sample(&stage, &images, run, run == options.repeat).await?);
     }
-    let report = Report::new(count, stage.control_plane.version().to_string(), &samples);
+    let report = Report::new(count, options.cached, stage.control_plane.version().to_string(), &samples);
     if let Some(file) = &options.json {
         let text = serde_json::to_string_pretty(&report)?;
         std::fs::write(file, text + "\n").with_context(|| format!("write {}", file.display()))?;
@@ -76,7 +79,8 @@ async fn sample(stage: &Stage, images: &Arc<Vec<Pushed>>, run: u32, last: bool) 
     let arrivals = Arrivals::open(&tags).await?;
 
     eprintln!("the Tags");
-    let creator = Creator { tags: tags.clone(), images: images.clone(), host: stage.registry.address() };
+    let (host, cached) = (stage.registry.address(), stage.cache.is_some());
+    let creator = Creator { tags: tags.clone(), images: images.clone(), host, cached };
     let used = processor::used();
     let start = Instant::now();
     each(images.len(), creator, create).await?;
@@ -126,13 +130,17 @@ struct Creator {
     tags: Api<Tag>,
     images: Arc<Vec<Pushed>>,
     host: String,
+    cached: bool,
 }
 
 /// Creates the Tag of an image.
 async fn create(creator: Arc<Creator>, number: usize) -> Result<()> {
     let image = &creator.images[number];
     let from = format!("{}/{}:{}", creator.host, image.repository, image.tag);
-    let tag = Tag::new(&format!("tag-{number}"), TagSpec { from, ..TagSpec::default() });
+    let tag = Tag::new(
+        &format!("tag-{number}"),
+        TagSpec { from, cache: creator.cached.then_some(true), ..TagSpec::default() },
+    );
     creator.tags.create(&PostParams::default(), &tag).await.context("create a Tag")?;
     Ok(())
 }

@@ -67,7 +67,7 @@ pub(super) fn place(
         return Err(HostingProblem::Loopback(push.registry().clone()));
     }
     let refer = runtime.or(host).unwrap_or_else(|| push.clone());
-    let plain = plain || push.plain().unwrap_or_else(|| is_local(push.registry()));
+    let plain = push.plain().unwrap_or_else(|| plain || is_local(push.registry()));
     Ok(Some(CachePlace::new(push, refer, plain)))
 }
 
@@ -133,6 +133,12 @@ mod tests {
         "registry.example.com",
         "registry.example.com",
         true
+    )]
+    #[case::a_local_name_with_tls(
+        "host: https://kind-registry:5000",
+        "kind-registry:5000",
+        "kind-registry:5000",
+        false
     )]
     #[case::a_service(
         "host: registry.kube-system.svc.cluster.local:80",

@@ -132,7 +132,7 @@ impl Cache {
     /// The client that writes to the cache: it has the cache's credentials, and may reach it wherever it is.
     pub fn client(&self, registry: &tagger_registry::Client, place: &CachePlace) -> tagger_registry::Client {
         registry.also_reach(place.registry(), place.is_plain());
-        registry.with_keychain(self.settings.keychain.clone())
+        registry.with_only(self.settings.keychain.clone())
     }
 
     async fn hosted(&self) -> Result<CachePlace, CacheProblem> {

@@ -1,5 +1,7 @@
 //! The Tags: watched, kept in the index that admission reads, and brought to where they are wanted.
 
+mod asking;
+mod cached;
 mod outcome;
 pub(crate) mod reconcile;
 
@@ -8,12 +10,15 @@ use std::sync::Arc;
 
 use futures::{Stream, StreamExt};
 use kube::core::DeserializeGuard;
+use kube::runtime::WatchStreamExt;
 use kube::runtime::controller::{Config, Controller};
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::{self, Event};
-use kube::runtime::{WatchStreamExt, reflector};
 use kube::{Api, Client, ResourceExt};
 use tagger_api::index::TagIndex;
 use tagger_api::{Tag, TagSpec};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::suspended::Suspended;
@@ -25,16 +30,26 @@ use reconcile::Context;
 /// way of a step back.
 const LOOKS: u16 = 1024;
 
+/// What the watch of the Tags keeps up to date, and what it listens to.
+pub(crate) struct Watched {
+    pub(crate) index: Arc<TagIndex>,
+    pub(crate) suspended: Arc<Suspended>,
+    pub(crate) workloads: Vec<Index>,
+    pub(crate) writer: Writer<Tag>,
+    /// The Tags whose jobs ended.
+    pub(crate) endings: mpsc::UnboundedReceiver<ObjectRef<Tag>>,
+}
+
 /// Watches the Tags until told to stop. `listed` is called when all of them are known.
 pub(crate) async fn run(
     context: Arc<Context>,
-    index: Arc<TagIndex>,
-    suspended: Arc<Suspended>,
-    workloads: Vec<Index>,
+    Watched { index, suspended, workloads, writer, mut endings }: Watched,
     listed: impl FnOnce() + Send + 'static,
     stop: CancellationToken,
 ) {
-    let (reader, writer) = reflector::store();
+    let reader = writer.as_reader();
+    let mirrors = context.mirrors.clone();
+    let mut told = HashSet::new();
     let mut noter = Noter { index, suspended, workloads, listed: HashSet::new() };
     let (forgetter, mut listed) = (context.clone(), Some(listed));
     let events = decodable(context.client.clone()).inspect(move |event| {
@@ -42,19 +57,27 @@ pub(crate) async fn run(
             noter.note(event);
             match event {
                 Event::Delete(tag) => forgetter.forget(tag),
-                Event::InitDone => listed.take().into_iter().for_each(|listed| listed()),
-                _ => {}
+                Event::Init => told.clear(),
+                Event::InitApply(tag) => told.extend(tag.metadata.uid.clone()),
+                Event::InitDone => {
+                    // Tags that went while the watch was broken: what is done for them ends.
+                    forgetter.mirrors.retain(&std::mem::take(&mut told));
+                    listed.take().into_iter().for_each(|listed| listed());
+                }
+                Event::Apply(_) => {}
             }
         }
     });
     let (changed, relisted) = kept(events, writer);
     Controller::for_stream(changed, reader)
         .reconcile_all_on(relisted)
+        .reconcile_on(futures::stream::poll_fn(move |task| endings.poll_recv(task)))
         .with_config(Config::default().concurrency(LOOKS))
         .graceful_shutdown_on(stop.cancelled_owned())
         .run(reconcile::reconcile, reconcile::after_error, context)
         .for_each(|_| async {})
         .await;
+    mirrors.stop();
 }
 
 /// The watch of all Tags, without those that can't be decoded: one of them must not hide the others.

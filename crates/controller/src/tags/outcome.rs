@@ -17,6 +17,26 @@ pub(crate) fn settled(tag: &Tag, state: &State, now: Timestamp) -> TagStatus {
     TagStatus { observed_generation: observed, conditions, image_reference, ..before }
 }
 
+/// The status of a Tag with these generations, the current one and the conditions as they were.
+pub(crate) fn with_references(tag: &Tag, references: History) -> TagStatus {
+    let mut status = TagStatus { references, ..tag.status.clone().unwrap_or_default() };
+    status.image_reference = status.current().map(|current| current.image_reference.clone());
+    status
+}
+
+/// The status of a Tag of which one generation is somewhere else now.
+pub(crate) fn moved(tag: &Tag, moved: &Generation) -> TagStatus {
+    let history = tag.status.as_ref().map(|status| status.references.clone()).unwrap_or_default();
+    let one = |known: &Generation| if known.generation == moved.generation { moved } else { known }.clone();
+    with_references(tag, history.map(one))
+}
+
+/// The status of a Tag whose generations are all where they came from.
+pub(crate) fn restored(tag: &Tag) -> TagStatus {
+    let history = tag.status.as_ref().map(|status| status.references.clone()).unwrap_or_default();
+    with_references(tag, history.map(|known| known.moved_to(known.origin())))
+}
+
 /// The status of a Tag that is at this generation now, with this history.
 pub(crate) fn at(tag: &Tag, number: i64, history: History, now: Timestamp) -> TagStatus {
     let before = tag.status.clone().unwrap_or_default();
@@ -154,6 +174,19 @@ mod tests {
         assert_eq!(known_at("quay.io/a/b:other"), 1, "one that has no media type is looked at again");
         assert_eq!(known_at("quay.io/a/c"), 0);
         assert_eq!(known_at("docker.io/a/b"), 0);
+    }
+
+    #[test]
+    fn generations_move_to_the_cache_one_by_one_and_back_all_at_once() {
+        let before = tag(vec![generation(1), generation(0)], Some(0));
+        let copy = format!("cache.internal/dev/myapp@sha256:{:064x}", 0);
+        let status = moved(&before, &generation(0).moved_to(&copy));
+        assert_eq!(status.image_reference.as_ref(), Some(&copy), "it is what workloads use now");
+        assert_eq!(status.references.get(0).unwrap().source, Some(generation(0).image_reference));
+        assert_eq!(status.references.get(1), Some(&generation(1)));
+        let after = restored(&Tag { status: Some(status), ..before.clone() });
+        assert_eq!(after.references, before.status.unwrap().references);
+        assert_eq!(after.image_reference, Some(generation(0).image_reference));
     }
 
     #[test]

@@ -13,25 +13,36 @@ use tagger_api::conditions::State;
 use tagger_api::validation;
 use tagger_api::{Tag, TagStatus};
 use tagger_core::decide::{Situation, Step, decide, refusal};
-use tagger_core::generation::{Generation, History, Trigger};
+use tagger_core::generation::{Generation, History};
 use tagger_core::reference::Reference;
-use tagger_registry::{Fault, Retry};
 
+use super::asking::imported;
 use super::outcome;
+use crate::cache::Cache;
 use crate::credentials::Credentials;
 use crate::events::{Events, Tone};
+use crate::mirrors::{Lost, Mirrors, Places, Tidier};
 use crate::registries::Registries;
-use crate::retries::{Retries, spread, until};
+use crate::retries::{Retries, until};
 use crate::usage::Usage;
 
 /// What bringing a Tag to where it is wanted takes.
 pub(crate) struct Context {
     pub(crate) client: Client,
-    pub(crate) credentials: Credentials,
+    pub(crate) credentials: Arc<Credentials>,
     pub(crate) events: Events,
     pub(crate) retries: Retries,
     pub(crate) registries: Registries,
     pub(crate) usage: Usage,
+    /// The client that namespaces give their credentials to.
+    pub(crate) registry: tagger_registry::Client,
+    pub(crate) cache: Cache,
+    pub(crate) mirrors: Mirrors,
+    /// For copies.
+    pub(crate) places: Arc<Places>,
+    /// Generations that can't be copied any more.
+    pub(crate) lost: Lost,
+    pub(crate) tidier: Arc<Tidier>,
     /// By uid, the version of a Tag that a status was written over. A look at that version is a look at the past.
     pub(crate) written_over: Mutex<HashMap<String, String>>,
 }
@@ -56,35 +67,64 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// Looks at a Tag and does its next step. Doing it twice is as doing it once: a status is written only over the version of
 /// the Tag that was looked at.
 pub(crate) async fn reconcile(tag: Arc<Tag>, context: Arc<Context>) -> Result<Action, Error> {
-    if tag.metadata.deletion_timestamp.is_some() || context.is_past(&tag) {
+    if tag.metadata.deletion_timestamp.is_some() {
+        context.mirrors.no_copy(uid(&tag));
+        return Ok(Action::await_change());
+    }
+    if context.is_past(&tag) {
         return Ok(Action::await_change());
     }
     let now = Timestamp::now();
     let from = match readable(&tag) {
         Ok(from) => from,
-        Err(stalled) => return context.settle(&tag, &stalled, now).await,
+        Err(stalled) => {
+            context.mirrors.no_copy(uid(&tag));
+            return context.settle(&tag, &stalled, now).await;
+        }
     };
     let none = History::default();
     let status = tag.status.as_ref();
+    let copies = context.copies_of(&tag).await;
+    let mirroring = context.mirroring(&tag, copies.as_ref());
     let situation = Situation {
         from: &from,
         wanted: tag.spec.generation,
         suspended: tag.spec.is_suspended(),
         current: status.and_then(|status| status.generation),
         history: status.map_or(&none, |status| &status.references),
+        mirroring: &mirroring,
         retry_at: context.retries.due(uid(&tag), tag.metadata.generation, now),
         now,
     };
-    match decide(&situation) {
-        Step::Rest => context.settle(&tag, &outcome::ready(&tag), now).await,
-        Step::Suspended => context.settle(&tag, &outcome::suspended(&tag), now).await,
-        Step::Wait { until: due } => Ok(Action::requeue(until(due, now))),
-        Step::Refuse { choices } => {
+    let step = decide(&situation);
+    let copies = match copies {
+        Some(Err(problem)) if step == Step::NoCache => return context.no_cache(&tag, &problem, now).await,
+        copies => copies.and_then(Result::ok),
+    };
+    let quiet = situation.retry_at.is_some();
+    if !matches!((&step, &copies), (Step::Import { .. } | Step::Mirror { .. }, Some(_))) {
+        context.mirrors.no_copy(uid(&tag));
+    }
+    match (step, copies) {
+        (Step::Rest, Some(copies)) => context.rest_in_cache(&tag, &copies, &mirroring, now).await,
+        (Step::Rest | Step::NoCache, _) => context.settle(&tag, &outcome::ready(&tag), now).await,
+        (Step::Suspended, _) => context.settle(&tag, &outcome::suspended(&tag), now).await,
+        (Step::Wait { until: due }, _) => Ok(Action::requeue(until(due, now))),
+        (Step::Refuse { choices }, _) => {
             let stalled = State::Stalled { reason: "InvalidGeneration", message: refusal(&choices) };
             context.settle(&tag, &stalled, now).await
         }
-        Step::Select { number } => context.select(&tag, number, now).await,
-        Step::Import { number } => context.import(&tag, &from, number, now).await,
+        (Step::Select { number }, _) => context.select(&tag, number, now).await,
+        (Step::Restore, _) => context.restore(&tag).await,
+        // Boxed, since most looks never come this far, and there may be very many of them.
+        (Step::Mirror { number, quiet }, Some(copies)) => {
+            Box::pin(context.mirror(&tag, number, quiet, &copies, now)).await
+        }
+        (Step::Mirror { .. }, None) => Ok(Action::await_change()),
+        (Step::Import { number }, None) => Box::pin(context.import(&tag, &from, number, now)).await,
+        (Step::Import { number }, Some(copies)) => {
+            Box::pin(context.import_into_cache(&tag, &from, number, quiet, &copies, now)).await
+        }
     }
 }
 
@@ -129,7 +169,7 @@ impl Context {
         past
     }
 
-    async fn settle(&self, tag: &Tag, state: &State, now: Timestamp) -> Result<Action, Error> {
+    pub(super) async fn settle(&self, tag: &Tag, state: &State, now: Timestamp) -> Result<Action, Error> {
         let written = self.write(tag, outcome::settled(tag, state, now)).await?;
         if let (true, State::Stalled { reason, message }) = (written, state) {
             self.events.tell(tag.object_ref(&()), Tone::Warning, reason, "Reconcile", message.clone());
@@ -160,62 +200,22 @@ impl Context {
         number: i64,
         now: Timestamp,
     ) -> Result<Action, Error> {
-        let places = self.registries.places(from).acquire_owned().await;
-        if let Some(held) = self.registries.held_until(from, now) {
-            return self.hold(tag, from, held, now).await;
-        }
-        let known = outcome::known_here(tag, from);
-        // Boxed, since most looks never come this far, and there may be very many of them.
-        let access = Box::pin(self.credentials.of(tag)).await;
-        let resolved = Box::pin(access.client.resolve(from, |digest| known.get(digest).cloned())).await;
-        drop(places);
-        match &resolved {
-            Err(error) if matches!(error.fault(), Fault::Unreachable { .. } | Fault::Timeout { .. }) => {
-                self.registries.is_silent(from, Timestamp::now());
-            }
-            _ => self.registries.answers(from),
-        }
-        match resolved {
-            Ok(resolved) => {
-                let pinned = resolved.reference.pinned(&resolved.digest).to_string();
-                let new = Generation {
-                    generation: number,
-                    from: tag.spec.from.clone(),
-                    imported_at: outcome::whole_seconds(now),
-                    image_reference: pinned,
-                    digest: Some(resolved.digest),
-                    tag: resolved.reference.tag().map(ToString::to_string),
-                    media_type: Some(resolved.media_type),
-                    trigger: Some(Trigger::Spec),
-                    source: None,
-                };
-                self.publish(tag, new, now).await
-            }
-            Err(error) => {
-                let message = self.credentials.failed(&access, &error).await;
-                self.give_up_for_now(tag, &error, message, now).await
+        match self.ask(tag, from, now).await? {
+            Err(action) => Ok(action),
+            Ok((resolved, _)) => {
+                self.publish(tag, imported(tag, number, resolved, now), now).await?;
+                Ok(Action::await_change())
             }
         }
     }
 
-    /// Leaves a registry alone that did not answer other Tags. A Tag that was told nothing yet is told why.
-    async fn hold(
+    /// Writes a new generation as the current one. Says whether it was written, and where it was, what with it.
+    pub(super) async fn publish(
         &self,
         tag: &Tag,
-        from: &Reference,
-        until_when: Timestamp,
+        new: Generation,
         now: Timestamp,
-    ) -> Result<Action, Error> {
-        let observed = tag.status.as_ref().and_then(|status| status.observed_generation);
-        if let (true, Some(registry)) = (observed != tag.metadata.generation, from.registry()) {
-            let message = format!("{registry} does not answer other Tags; it is asked again soon");
-            let waits = State::Reconciling { reason: "Unreachable", message };
-            self.write(tag, outcome::settled(tag, &waits, now)).await?;
-        }
-        Ok(Action::requeue(spread(until(until_when, now), uid(tag))))
-    }
-
-    async fn publish(&self, tag: &Tag, new: Generation, now: Timestamp) -> Result<Action, Error> {
+    ) -> Result<Option<TagStatus>, Error> {
         let namespace = tag.namespace().unwrap_or_default();
         let full =
             tag.status.as_ref().is_some_and(|status| status.references.is_full(tag.spec.history_length()));
@@ -227,39 +227,18 @@ impl Context {
         let status = outcome::imported(tag, new, now, |old| {
             old.digest().is_some_and(|digest| digests.contains(&digest))
         });
-        if self.write(tag, status).await? {
+        let written = self.write(tag, status.clone()).await?;
+        if written {
             tracing::info!(namespace, name = tag.name_any(), "{note}");
             self.events.tell(tag.object_ref(&()), Tone::Normal, "Imported", "Import", note);
         }
         self.retries.forget(uid(tag));
-        Ok(Action::await_change())
-    }
-
-    async fn give_up_for_now(
-        &self,
-        tag: &Tag,
-        error: &tagger_registry::Error,
-        message: String,
-        now: Timestamp,
-    ) -> Result<Action, Error> {
-        let reason = error.reason();
-        tracing::warn!(namespace = tag.namespace(), name = tag.name_any(), reason, message, "import failed");
-        // What only a person can mend is asked for again as well: nobody tells Tagger when an image was pushed at last.
-        let asked = match error.retry() {
-            Retry::After(pause) => Some(pause),
-            Retry::Soon | Retry::WhenChanged => None,
-        };
-        let due = self.retries.failed(uid(tag), tag.metadata.generation, asked, now);
-        if self.write(tag, outcome::failed(tag, reason, message.clone(), now)).await? {
-            let note = format!("import of {} failed: {message}", tag.spec.from);
-            self.events.tell(tag.object_ref(&()), Tone::Warning, reason, "Import", note);
-        }
-        Ok(Action::requeue(until(due, Timestamp::now()).max(Duration::from_millis(100))))
+        Ok(written.then_some(status))
     }
 
     /// Writes a status over the version that was looked at, if it says anything new. Says whether it was written: where
     /// somebody else was first, the watch tells of it, and the Tag is looked at again.
-    async fn write(&self, tag: &Tag, status: TagStatus) -> Result<bool, Error> {
+    pub(super) async fn write(&self, tag: &Tag, status: TagStatus) -> Result<bool, Error> {
         if tag.status.as_ref() == Some(&status) {
             return Ok(false);
         }
@@ -282,6 +261,9 @@ impl Context {
     pub(crate) fn forget(&self, tag: &Tag) {
         self.credentials.forget(tag);
         self.retries.forget(uid(tag));
+        self.mirrors.done(uid(tag));
+        self.lost.forget(uid(tag));
+        self.tidier.schedule.forget(uid(tag));
         self.written_over.lock().unwrap_or_else(PoisonError::into_inner).remove(uid(tag));
     }
 }
@@ -290,6 +272,6 @@ async fn timely<T>(call: impl Future<Output = T>) -> Result<T, Error> {
     tokio::time::timeout(LONGEST, call).await.map_err(|_| Error::TooSlow)
 }
 
-fn uid(tag: &Tag) -> &str {
+pub(super) fn uid(tag: &Tag) -> &str {
     tag.metadata.uid.as_deref().unwrap_or_default()
 }

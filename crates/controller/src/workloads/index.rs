@@ -41,9 +41,11 @@ impl Index {
         }
     }
 
-    /// The images of the namespace's workloads.
-    pub(crate) fn images_of(&self, namespace: &str) -> Vec<String> {
-        let here = self.store.state_filter(|workload| workload.namespace().as_deref() == Some(namespace));
+    /// The images of the namespace's workloads, or of all.
+    pub(crate) fn images_of(&self, namespace: Option<&str>) -> Vec<String> {
+        let here = self.store.state_filter(|workload| {
+            namespace.is_none_or(|namespace| workload.namespace().as_deref() == Some(namespace))
+        });
         here.iter().flat_map(|workload| workload.slots.iter().map(|slot| slot.image.clone())).collect()
     }
 

@@ -69,6 +69,11 @@ impl Reference {
         Self { registry: Some(registry), repository, target: Target::Tag(tag) }
     }
 
+    /// The name of what has this digest in a repository of a registry.
+    pub fn of_digest(registry: Registry, repository: Repository, digest: Digest) -> Self {
+        Self { registry: Some(registry), repository, target: Target::Digest { tag: None, digest } }
+    }
+
     /// The registry, or none for a name that is still to be looked up in the unqualified registries.
     pub fn registry(&self) -> Option<&Registry> {
         self.registry.as_ref()

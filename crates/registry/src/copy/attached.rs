@@ -18,12 +18,13 @@ const MAX_DEPTH: usize = 3;
 
 impl Copying {
     /// Copies what is attached to an image and to each of its platforms, and says how much that was.
-    pub(super) async fn attachments(&self, manifest: &Manifest) -> Result<usize, NotSent> {
+    pub(super) async fn attachments(&self, manifest: &Manifest, trusting: bool) -> Result<usize, NotSent> {
         let mut subjects = Parts::of(manifest).map_err(NotSent::Source)?.children;
         subjects.push(manifest.digest.clone());
         let mut copied = HashSet::new();
         for _ in 0..MAX_DEPTH {
-            let attached = stream::iter(subjects.into_iter().map(|subject| self.attached_to(subject)));
+            let attached =
+                stream::iter(subjects.into_iter().map(|subject| self.attached_to(subject, trusting)));
             let attached: Vec<Vec<Digest>> = attached.buffer_unordered(AT_ONCE).try_collect().await?;
             subjects = attached.into_iter().flatten().filter(|new| copied.insert(new.clone())).collect();
             if copied.len() > MAX_REFERRERS {
@@ -34,19 +35,19 @@ impl Copying {
     }
 
     /// Copies what is attached to one manifest, and says what that was.
-    async fn attached_to(&self, subject: Digest) -> Result<Vec<Digest>, NotSent> {
+    async fn attached_to(&self, subject: Digest, trusting: bool) -> Result<Vec<Digest>, NotSent> {
         let entries = self.entries(&subject).await.map_err(NotSent::Source)?;
         let mut copied = Vec::new();
         for Entry { digest, .. } in &entries {
             // A list under a tag may name what was removed since.
-            if self.attachment(digest).await? {
+            if self.attachment(digest, trusting).await? {
                 copied.push(digest.clone());
             }
         }
         let there: Vec<Entry> = entries.into_iter().filter(|entry| copied.contains(&entry.digest)).collect();
         self.list(&subject, &there).await.map_err(NotSent::Destination)?;
         for tag in cosign_tags(&subject) {
-            copied.extend(self.cosigned(&tag).await?);
+            copied.extend(self.cosigned(&tag, trusting).await?);
         }
         Ok(copied)
     }
@@ -66,7 +67,7 @@ impl Copying {
     }
 
     /// Copies one attachment; false where it is not there.
-    async fn attachment(&self, digest: &Digest) -> Result<bool, NotSent> {
+    async fn attachment(&self, digest: &Digest, trusting: bool) -> Result<bool, NotSent> {
         if self.into.digest_at(digest.as_str()).await.map_err(NotSent::Destination)?.as_ref() == Some(digest)
         {
             return Ok(true);
@@ -74,7 +75,7 @@ impl Copying {
         let Some(manifest) = self.from.manifest(digest).await.map_err(NotSent::Source)? else {
             return Ok(false);
         };
-        self.image(&manifest, 0, true).await?;
+        self.image(&manifest, 0, trusting).await?;
         self.into.put(&manifest, digest.as_str()).await.map_err(NotSent::Destination)?;
         Ok(true)
     }
@@ -101,7 +102,7 @@ impl Copying {
     }
 
     /// Copies what is under a tag of cosign's, if there is such a tag.
-    async fn cosigned(&self, tag: &str) -> Result<Option<Digest>, NotSent> {
+    async fn cosigned(&self, tag: &str, trusting: bool) -> Result<Option<Digest>, NotSent> {
         let Some(digest) = self.from.digest_at(tag).await.map_err(NotSent::Source)? else { return Ok(None) };
         if self.into.digest_at(tag).await.map_err(NotSent::Destination)?.as_ref() == Some(&digest) {
             return Ok(Some(digest));
@@ -109,7 +110,7 @@ impl Copying {
         let Some(manifest) = self.from.manifest(&digest).await.map_err(NotSent::Source)? else {
             return Ok(None);
         };
-        self.image(&manifest, 0, true).await?;
+        self.image(&manifest, 0, trusting).await?;
         self.into.put(&manifest, tag).await.map_err(NotSent::Destination)?;
         Ok(Some(digest))
     }

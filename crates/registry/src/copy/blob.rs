@@ -1,12 +1,13 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
+use tagger_core::reference::Repository;
 use tokio::time::sleep;
 
 use super::Progress;
 use super::image::Copying;
 use super::shared::{Place, Placed};
+use super::tally::Tally;
 use crate::download::Download;
 use crate::fault::{Fault, UploadProblem};
 use crate::parts::Blob;
@@ -67,11 +68,7 @@ impl Copying {
     /// Another repository of the destination that has the blob and that it may be taken from: one of the same registry that
     /// it is read from, or one that was filled from there. The source must say by itself that it has the blob, so that
     /// nobody gets what he could not read.
-    async fn elsewhere(
-        &self,
-        blob: &Blob,
-        known: Option<Placed>,
-    ) -> Result<Option<tagger_core::reference::Repository>, NotSent> {
+    async fn elsewhere(&self, blob: &Blob, known: Option<Placed>) -> Result<Option<Repository>, NotSent> {
         if self.from.origin == self.into.origin && self.from.repository != self.into.repository {
             return Ok(Some(self.from.repository.clone()));
         }
@@ -110,9 +107,11 @@ impl Copying {
                 continue;
             }
             // The session's token may have run out while the blob waited for its turn.
-            let stale = !renewed && matches!(fault, Fault::Unauthorized { .. });
-            renewed |= stale;
-            let wait = self.into.transport.wait(&fault, tries).or(stale.then_some(Duration::ZERO));
+            if !renewed && matches!(fault, Fault::Unauthorized { status: 401, .. }) {
+                renewed = true;
+                continue;
+            }
+            let wait = self.into.transport.wait(&fault, tries);
             let Some(wait) = wait else { return Err(NotSent::Destination(fault)) };
             tracing::debug!(reason = fault.reason(), digest = %blob.digest, "a blob is sent again");
             sleep(wait).await;
@@ -125,7 +124,7 @@ impl Copying {
         }
     }
 
-    fn spared(&self, blob: &Blob, tally: &super::tally::Tally) -> Result<(), NotSent> {
+    fn spared(&self, blob: &Blob, tally: &Tally) -> Result<(), NotSent> {
         tally.add(blob.size);
         self.tell(Progress::Spared(blob.size));
         Ok(())

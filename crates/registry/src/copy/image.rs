@@ -91,14 +91,20 @@ impl Copying {
                 (manifest, true)
             }
         };
-        let missing = if tagged { tags.get(1..).unwrap_or_default() } else { tags };
-        for tag in missing {
-            let there = self.into.digest_at(tag.as_str()).await.map_err(NotSent::Destination)?;
-            if there.as_ref() != Some(digest) {
+        for (number, tag) in tags.iter().enumerate() {
+            let there = match number {
+                // This one was looked at before.
+                0 => tagged,
+                _ => {
+                    self.into.digest_at(tag.as_str()).await.map_err(NotSent::Destination)?.as_ref()
+                        == Some(digest)
+                }
+            };
+            if !there {
                 self.into.put(&manifest, tag.as_str()).await.map_err(NotSent::Destination)?;
             }
         }
-        let referrers = if self.referrers { self.attachments(&manifest).await? } else { 0 };
+        let referrers = if self.referrers { self.attachments(&manifest, trusting).await? } else { 0 };
         Ok(Copied {
             digest: digest.clone(),
             media_type: manifest.media_type,

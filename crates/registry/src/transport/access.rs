@@ -162,7 +162,8 @@ impl Transport {
             .map_err(|_| Fault::Unreachable { host, problem: ConnectProblem::NameUnknown })
     }
 
-    /// Sends a call, showing one credential after the other until one is let in.
+    /// Sends a call, showing one credential after the other until one is let in. Whoever calls has a place among the requests
+    /// of the registry.
     pub(crate) async fn call(
         &self,
         call: &Call,
@@ -170,7 +171,6 @@ impl Transport {
         deadline: Instant,
     ) -> Result<Answer, Fault> {
         let origin = Origin::of(&call.url).ok_or(Fault::NotFound)?;
-        let _place = self.budgets.request(&origin).await;
         let key = |credential: Option<&Credential>| Key {
             registry: origin.clone(),
             scope: access.scope.clone(),

@@ -7,7 +7,7 @@ use tagger_controller::cache::{CacheAddress, CacheAddressError};
 /// Where images are mirrored. The names of the variables are those that Tagger always had.
 #[derive(Debug, Args)]
 pub struct Cache {
-    /// The registry that Tags with `cache: true` are mirrored into, as host[:port][/path]; without it, the one that the
+    /// The registry that Tags with `cache: true` are mirrored into, as `host[:port][/path]`; without it, the one that the
     /// ConfigMap kube-public/local-registry-hosting describes, if there is any
     #[arg(id = "cache-registry", long, env = "CACHE_REGISTRY_ADDRESS", value_name = "ADDRESS")]
     pub registry: Option<Given<CacheAddress>>,

@@ -36,6 +36,41 @@ pub(super) fn tool(name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// What skopeo needs beside the C library, of which each package has a part.
+const LIBRARIES: [&str; 7] = [
+    "libassuan0",
+    "libdevmapper1.02.1",
+    "libgpg-error0",
+    "libgpgme11",
+    "libpcre2-8-0",
+    "libselinux1",
+    "libudev1",
+];
+
+/// Gives Debian's skopeo, and the folder of the libraries that it runs with.
+pub(super) fn skopeo() -> Result<(PathBuf, PathBuf)> {
+    let (folder, _) = cache::folder("debian-skopeo-1", |workshop| {
+        let archive = Archive::open(workshop.scratch(), &workshop.logs)?;
+        archive.unpack(&[&["skopeo"], &LIBRARIES[..]].concat(), workshop.scratch())?;
+        let libraries = workshop.result().join("lib");
+        fs::create_dir(&libraries)?;
+        // Debian keeps libraries in a folder of the machine's kind, in either of two places.
+        for place in ["lib", "usr/lib"] {
+            for folder in fs::read_dir(workshop.scratch().join(place)).into_iter().flatten() {
+                for file in fs::read_dir(folder?.path()).into_iter().flatten() {
+                    let file = file?;
+                    if file.file_name().to_string_lossy().contains(".so.") {
+                        fs::rename(file.path(), libraries.join(file.file_name()))?;
+                    }
+                }
+            }
+        }
+        fs::rename(workshop.scratch().join("usr/bin/skopeo"), workshop.result().join("skopeo"))
+            .context("Debian's packages have no skopeo")
+    })?;
+    Ok((folder.join("skopeo"), folder.join("lib")))
+}
+
 /// Debian's archive, seen through package lists of our own.
 pub(super) struct Archive<'a> {
     folder: PathBuf,
@@ -114,6 +149,8 @@ impl<'a> Archive<'a> {
             ("Dir::Etc::SourceList", self.folder.join("sources.list")),
             ("Dir::Etc::SourceParts", PathBuf::from("/dev/null")),
             ("Dir::State::Lists", self.folder.join("lists")),
+            // What is installed here, maybe of another release, is no reason to want that very version.
+            ("Dir::State::status", PathBuf::from("/dev/null")),
             ("Dir::Cache", self.folder.join("cache")),
         ] {
             apt.arg(format!("-o{option}={}", path.display()));

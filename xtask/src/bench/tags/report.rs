@@ -45,6 +45,7 @@ pub(super) struct Figures {
 #[derive(Serialize)]
 pub(super) struct Report {
     count: usize,
+    cached: bool,
     kubernetes: String,
     median: Figures,
     runs: Vec<Figures>,
@@ -70,7 +71,7 @@ impl From<&Sample> for Figures {
 }
 
 impl Report {
-    pub(super) fn new(count: usize, kubernetes: String, samples: &[Sample]) -> Self {
+    pub(super) fn new(count: usize, cached: bool, kubernetes: String, samples: &[Sample]) -> Self {
         let runs: Vec<Figures> = samples.iter().map(Figures::from).collect();
         let of = |field: fn(&Figures) -> f64| median(runs.iter().map(field));
         let median = Figures {
@@ -86,7 +87,7 @@ impl Report {
             processor_seconds: medians(runs.iter().map(|run| &run.processor_seconds)),
             processor_alone_seconds: medians(runs.iter().map(|run| &run.processor_alone_seconds)),
         };
-        Self { count, kubernetes, median, runs }
+        Self { count, cached, kubernetes, median, runs }
     }
 }
 
@@ -99,9 +100,10 @@ fn medians<'a>(runs: impl Iterator<Item = &'a Seconds> + Clone) -> Seconds {
 impl fmt::Display for Report {
     #[expect(clippy::cast_precision_loss, reason = "no count of Tags is that large")]
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { count, kubernetes, median, runs } = self;
+        let Self { count, cached, kubernetes, median, runs } = self;
+        let cold = if *cached { "cold mirrored" } else { "cold" };
         let each = 1000.0 * median.ready_seconds / (*count as f64);
-        writeln!(out, "{count} cold Tags on Kubernetes {kubernetes}, the median of {} runs\n", runs.len())?;
+        writeln!(out, "{count} {cold} Tags on Kubernetes {kubernetes}, the median of {} runs\n", runs.len())?;
         writeln!(out, "all created after       {:8.2} s", median.created_seconds)?;
         writeln!(out, "all Ready after         {:8.2} s     {each:.2} ms a Tag", median.ready_seconds)?;
         writeln!(
@@ -155,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_ratio_is_to_what_registry_and_api_server_need_together() {
-        let report = Report::new(1000, "1.20".to_owned(), &[sample(4), sample(6), sample(5)]);
+        let report = Report::new(1000, false, "1.20".to_owned(), &[sample(4), sample(6), sample(5)]);
         assert_eq!((report.median.ready_seconds, report.median.ratio), (5.0, 1.25));
         let text = report.to_string();
         assert!(text.contains("1000 cold Tags on Kubernetes 1.20, the median of 3 runs"), "{text}");

@@ -21,18 +21,24 @@ const LINES: usize = 20;
 pub(super) struct Stage {
     pub(super) control_plane: ControlPlane,
     pub(super) registry: Registry,
+    /// Where Tags are mirrored into, if they are.
+    pub(super) cache: Option<Registry>,
     client: Client,
     binary: PathBuf,
 }
 
 impl Stage {
     /// Starts all the parts. The operator is this checkout's, unless another build of it is named.
-    pub(super) async fn set(other: Option<&Path>) -> Result<Self> {
+    pub(super) async fn set(other: Option<&Path>, cached: bool) -> Result<Self> {
         let binary = other.map_or_else(|| cargo::operator(true), |other| Ok(other.to_owned()))?;
         let assets = Assets::obtain().await?;
         eprintln!("starting a control plane and a registry");
         let control_plane = ControlPlane::start(&assets, &ControlPlaneOptions::default()).await?;
         let registry = Registry::start(&assets, &RegistryOptions::default().tls()).await?;
+        let cache = match cached {
+            true => Some(Registry::start(&assets, &RegistryOptions::default().tls()).await?),
+            false => None,
+        };
         let install = installation(&control_plane, &cargo::root().join("manifests"));
         control_plane.kubectl().run(&install).await?;
         let established = ["wait", "--for=condition=Established", "crd/tags.images.io", "--timeout=60s"];
@@ -40,14 +46,20 @@ impl Stage {
         let kubeconfig = Kubeconfig::read_from(control_plane.kubeconfig())?;
         let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
         let client = Client::try_from(config).context("make a client for the API server")?;
-        Ok(Self { control_plane, registry, client, binary })
+        Ok(Self { control_plane, registry, cache, client, binary })
     }
 
     /// Starts an operator, which knows nothing yet, and returns once it is ready.
     pub(super) async fn operator(&self) -> Result<Operator> {
-        let ca = self.registry.ca_file().context("the registry serves no TLS")?.display().to_string();
-        let flags = ["--registry-ca", &ca, "--private-registry", &self.registry.address()];
-        Operator::start(&self.binary, &self.control_plane, &flags.map(str::to_owned)).await
+        let mut flags = vec!["--private-registry".to_owned(), self.registry.address()];
+        for registry in [Some(&self.registry), self.cache.as_ref()].into_iter().flatten() {
+            let ca = registry.ca_file().context("the registry serves no TLS")?.display();
+            flags.extend(["--registry-ca".to_owned(), format!("{}={ca}", registry.address())]);
+        }
+        if let Some(cache) = &self.cache {
+            flags.extend(["--cache-registry".to_owned(), cache.address()]);
+        }
+        Operator::start(&self.binary, &self.control_plane, &flags).await
     }
 
     /// Makes a namespace and gives its Tags.

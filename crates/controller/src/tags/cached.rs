@@ -1,0 +1,263 @@
+//! The steps of a Tag whose generations are in the cache, or are to be, or were.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
+use kube::{Resource, ResourceExt};
+use tagger_api::Tag;
+use tagger_api::conditions::State;
+use tagger_core::generation::Generation;
+use tagger_core::mirroring::{Absent, Mirroring, absent, source_of};
+use tagger_core::reference::{Reference, TagName};
+
+use super::asking::imported;
+use super::outcome;
+use super::reconcile::{Context, Error, uid};
+use crate::cache::CacheProblem;
+use crate::credentials::Access;
+use crate::events::Tone;
+use crate::mirrors::{Copies, Copying, Errand, Failure, Found, Layout};
+use crate::retries::{spread, until};
+
+/// How soon a Tag is looked at again that has no cache to go to: nobody tells when one appears.
+const NO_CACHE: Duration = Duration::from_secs(30);
+/// How long a copy takes of which nothing is told but that it is there.
+const MOMENT: Duration = Duration::from_secs(1);
+/// How soon a Tag is looked at again whose repository waits for its turn to be tidied.
+const TURN: Duration = Duration::from_secs(30);
+
+impl Context {
+    /// Where the copies of a Tag's images are to be, or why there is no such place; none where no copies are wanted.
+    pub(super) async fn copies_of(&self, tag: &Tag) -> Option<Result<Copies, CacheProblem>> {
+        if tag.spec.cache != Some(true) || tag.spec.is_suspended() {
+            return None;
+        }
+        let namespace = tag.namespace().unwrap_or_default();
+        Some(self.cache.place().await.and_then(|place| Copies::of(place, &namespace, &tag.name_any())))
+    }
+
+    /// Where a Tag's generations are to be, and which are not there.
+    pub(super) fn mirroring(&self, tag: &Tag, copies: Option<&Result<Copies, CacheProblem>>) -> Mirroring {
+        let (Some(Ok(copies)), Some(status)) = (copies, &tag.status) else {
+            return if let Some(Err(_)) = copies { Mirroring::NoCache } else { Mirroring::Off };
+        };
+        let absent = absent(&status.references, |digest| copies.reference(digest)).map(|known| Absent {
+            number: known.generation,
+            retry_at: self.lost.retry_at(uid(tag), known.generation),
+        });
+        Mirroring::Into(absent.collect())
+    }
+
+    /// Says that there is no cache. What is published stays, and the Tag is looked at again by itself.
+    pub(super) async fn no_cache(
+        &self,
+        tag: &Tag,
+        problem: &CacheProblem,
+        now: Timestamp,
+    ) -> Result<Action, Error> {
+        let told =
+            tag.status.as_ref().is_some_and(|status| status.observed_generation == tag.metadata.generation);
+        // That it could not be found out for a moment is no news of the Tag.
+        if !(told && matches!(problem, CacheProblem::Unread(_))) {
+            let stalled = State::Stalled { reason: problem.reason(), message: problem.to_string() };
+            self.settle(tag, &stalled, now).await?;
+        }
+        Ok(Action::requeue(spread(NO_CACHE, uid(tag))))
+    }
+
+    /// A Tag that is as it is wanted. Its repository in the cache is tidied beside, when that is due.
+    pub(super) async fn rest_in_cache(
+        &self,
+        tag: &Tag,
+        copies: &Copies,
+        mirroring: &Mirroring,
+        now: Timestamp,
+    ) -> Result<Action, Error> {
+        self.settle(tag, &outcome::ready(tag), now).await?;
+        let layout = Layout::of(tag.status.as_ref(), copies);
+        let mut next = self.tidier.schedule.due(uid(tag), &layout, now);
+        if next <= now {
+            match (self.mirrors.look(uid(tag), &Errand::Tidy), self.tidier.place()) {
+                (Found::Nothing, Some(place)) => {
+                    let (tidier, copies, uid) = (self.tidier.clone(), copies.clone(), uid(tag).to_owned());
+                    let (reference, client) =
+                        (ObjectRef::from_obj(tag), self.cache.client(&self.registry, &copies.place));
+                    self.mirrors.start(tag, Errand::Tidy, async move {
+                        let _place = place;
+                        tidier.run(reference, &uid, layout, &copies, &client).await;
+                        None
+                    });
+                    return Ok(Action::await_change());
+                }
+                (Found::Busy(_), _) => return Ok(Action::await_change()),
+                _ => return Ok(Action::requeue(spread(TURN, uid(tag)))),
+            }
+        }
+        if let Mirroring::Into(absent) = mirroring {
+            next = absent.iter().filter_map(|absent| absent.retry_at).fold(next, Timestamp::min);
+        }
+        Ok(Action::requeue(until(next, now).max(Duration::from_secs(1))))
+    }
+
+    /// Has every generation used from where it came from. The next look says that all is well.
+    pub(super) async fn restore(&self, tag: &Tag) -> Result<Action, Error> {
+        self.lost.forget(uid(tag));
+        if self.write(tag, outcome::restored(tag)).await? {
+            let note = "spec.cache is off: every generation is used from where it came from".to_owned();
+            self.events.tell(tag.object_ref(&()), Tone::Normal, "Restored", "Mirror", note);
+        }
+        Ok(Action::await_change())
+    }
+
+    /// Imports a generation when its copy is in the cache: asks what it is, has it copied, publishes it.
+    pub(super) async fn import_into_cache(
+        &self,
+        tag: &Tag,
+        from: &Reference,
+        number: i64,
+        quiet: bool,
+        copies: &Copies,
+        now: Timestamp,
+    ) -> Result<Action, Error> {
+        let errand = Errand::Import { number, from: tag.spec.from.clone(), to: copies.name() };
+        let age = match self.mirrors.look(uid(tag), &errand) {
+            Found::Busy(age) => age,
+            Found::Ended(Ok(new)) => {
+                let new = Generation { imported_at: outcome::whole_seconds(now), ..new };
+                return self.publish_copy(tag, new, copies, now).await;
+            }
+            Found::Ended(Err(failure)) => {
+                self.mirrors.done(uid(tag));
+                let what = format!("import of {}", tag.spec.from);
+                return self.give_up_for_now(tag, &what, &failure, now).await;
+            }
+            Found::Nothing => match self.ask(tag, from, now).await? {
+                Err(action) => return Ok(action),
+                Ok((resolved, access)) => {
+                    let source = resolved.reference.pinned(&resolved.digest);
+                    let copy = copies.reference(&resolved.digest).to_string();
+                    let new = imported(tag, number, resolved, now).moved_to(&copy);
+                    let copying = self.copying(source, access, copies, Copies::tags(number, true));
+                    self.start(tag, errand, copying, new);
+                    Duration::ZERO
+                }
+            },
+        };
+        let message = format!("copying {} into {} as generation {number}", tag.spec.from, copies.name());
+        self.tell_mirroring(tag, (!quiet).then_some(message), age, now).await
+    }
+
+    async fn publish_copy(
+        &self,
+        tag: &Tag,
+        new: Generation,
+        copies: &Copies,
+        now: Timestamp,
+    ) -> Result<Action, Error> {
+        let before = tag.status.as_ref().map_or(0, |status| status.references.len());
+        if let Some(status) = self.publish(tag, new, now).await? {
+            self.mirrors.done(uid(tag));
+            if status.references.len() > before {
+                // Nothing fell out of the history, and the copy was given the tag of the current generation.
+                self.tidier.schedule.is_tidy(uid(tag), Layout::of(Some(&status), copies), now);
+            }
+        }
+        Ok(Action::await_change())
+    }
+
+    /// Copies a generation that is there, and has it used from the cache.
+    pub(super) async fn mirror(
+        &self,
+        tag: &Tag,
+        number: i64,
+        quiet: bool,
+        copies: &Copies,
+        now: Timestamp,
+    ) -> Result<Action, Error> {
+        let status = tag.status.as_ref();
+        let known = status.and_then(|status| status.references.get(number));
+        let Some((known, (source, digest))) = known.and_then(|known| Some((known, source_of(known)?))) else {
+            return Ok(Action::await_change());
+        };
+        let is_current = status.and_then(|status| status.generation) == Some(number);
+        let errand = Errand::Mirror { number, from: source.to_string(), to: copies.name() };
+        let message = format!("copying generation {number}, {source}, into {}", copies.name());
+        let age = match self.mirrors.look(uid(tag), &errand) {
+            Found::Busy(age) => age,
+            Found::Nothing => {
+                let moved = known.moved_to(&copies.reference(&digest).to_string());
+                let (access, tags) = (self.credentials.of(tag).await, Copies::tags(number, is_current));
+                self.start(tag, errand, self.copying(source, access, copies, tags), moved);
+                Duration::ZERO
+            }
+            Found::Ended(Ok(moved)) => return self.publish_moved(tag, &moved).await,
+            Found::Ended(Err(failure)) => {
+                self.mirrors.done(uid(tag));
+                return match failure.is_lost() && !is_current {
+                    true => Ok(self.leave_lost(tag, number, &failure, now)),
+                    false => {
+                        let what = format!("copy of generation {number}");
+                        self.give_up_for_now(tag, &what, &failure, now).await
+                    }
+                };
+            }
+        };
+        self.tell_mirroring(tag, (!quiet).then_some(message), age, now).await
+    }
+
+    async fn publish_moved(&self, tag: &Tag, moved: &Generation) -> Result<Action, Error> {
+        if self.write(tag, outcome::moved(tag, moved)).await? {
+            let note = format!("generation {} is in the cache: {}", moved.generation, moved.image_reference);
+            tracing::info!(namespace = tag.namespace(), name = tag.name_any(), "{note}");
+            self.events.tell(tag.object_ref(&()), Tone::Normal, "Mirrored", "Mirror", note);
+            self.mirrors.done(uid(tag));
+            self.lost.found(uid(tag), moved.generation);
+            self.retries.forget(uid(tag));
+        }
+        Ok(Action::await_change())
+    }
+
+    /// Leaves a generation where it is that nobody uses now and that can't be had any more.
+    fn leave_lost(&self, tag: &Tag, number: i64, failure: &Failure, now: Timestamp) -> Action {
+        if self.lost.note(uid(tag), number, now) {
+            let note = format!(
+                "generation {number} can't be copied into the cache, and stays as it is: {}",
+                failure.message
+            );
+            tracing::warn!(namespace = tag.namespace(), name = tag.name_any(), "{note}");
+            self.events.tell(tag.object_ref(&()), Tone::Warning, failure.reason, "Mirror", note);
+        }
+        Action::requeue(Duration::ZERO)
+    }
+
+    fn copying(&self, source: Reference, access: Access, copies: &Copies, tags: Vec<TagName>) -> Copying {
+        let to = self.cache.client(&self.registry, &copies.place);
+        let (credentials, destination) = (self.credentials.clone(), copies.destination(tags));
+        Copying { source, access, credentials, to, destination }
+    }
+
+    fn start(&self, tag: &Tag, errand: Errand, copying: Copying, becomes: Generation) {
+        let places = self.places.clone();
+        self.mirrors.start(tag, errand, async move { Some(copying.run(places).await.map(|()| becomes)) });
+    }
+
+    /// Says what is copied, once, and not of a copy that is there in a moment. Where it failed before, that stays told until the
+    /// copy is there.
+    async fn tell_mirroring(
+        &self,
+        tag: &Tag,
+        message: Option<String>,
+        age: Duration,
+        now: Timestamp,
+    ) -> Result<Action, Error> {
+        let Some(message) = message else { return Ok(Action::await_change()) };
+        if age < MOMENT {
+            return Ok(Action::requeue(MOMENT - age));
+        }
+        let working = State::Reconciling { reason: "Mirroring", message };
+        self.write(tag, outcome::settled(tag, &working, now)).await?;
+        Ok(Action::await_change())
+    }
+}

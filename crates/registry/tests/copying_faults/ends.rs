@@ -222,5 +222,5 @@ pub fn hurried() -> Limits {
 
 /// Limits for what never comes.
 pub fn impatient() -> Limits {
-    Limits { first_byte: Duration::from_millis(400), stall: Duration::from_secs(3), ..hurried() }
+    Limits { first_byte: Duration::from_millis(1500), stall: Duration::from_secs(10), ..hurried() }
 }

@@ -1,15 +1,19 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tagger_core::reference::Digest;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::copy::Progress;
 use crate::fault::Fault;
 use crate::hash::Hasher;
 use crate::remote::Remote;
 use crate::transport::Incoming;
+
+/// The fewest bytes that a source must send in the time that a blob may stand still.
+const LEAST: u64 = 16 * 1024;
 
 /// A blob on its way from a registry: hashed as it passes, and taken up where its connection broke.
 ///
@@ -27,6 +31,8 @@ pub(crate) struct Download {
     at: u64,
     /// How often it was taken up with nothing gained.
     tries: u32,
+    /// How long the source was waited for, since so many bytes had passed.
+    waited: (Duration, u64),
     passed: Arc<AtomicU64>,
     progress: Option<Arc<dyn Fn(Progress) + Send + Sync>>,
 }
@@ -42,6 +48,7 @@ impl Download {
             hasher,
             incoming: None,
             ahead: None,
+            waited: (Duration::ZERO, 0),
             at: 0,
             tries: 0,
             passed,
@@ -79,7 +86,10 @@ impl Download {
 
     async fn obtain(&mut self) -> Result<Bytes, Fault> {
         loop {
-            let broken = match self.receive().await {
+            let begun = Instant::now();
+            let received = self.receive().await;
+            self.judge_pace(begun.elapsed())?;
+            let broken = match received {
                 Ok(Some(piece)) => return Ok(piece),
                 // As far as the source says, that was all of it; but a proxy that gives up may say so as well.
                 Ok(None) => None,
@@ -95,6 +105,21 @@ impl Download {
             };
             tracing::debug!(reason = fault.reason(), digest = %self.digest, at = self.at, "a blob is taken up again");
             sleep(wait).await;
+        }
+    }
+
+    /// Gives up a source that sends hardly anything, and takes a place from others for as long as it likes.
+    fn judge_pace(&mut self, waited: Duration) -> Result<(), Fault> {
+        self.waited.0 += waited;
+        if self.waited.0 < self.remote.transport.stall() {
+            return Ok(());
+        }
+        match self.at - self.waited.1 < LEAST {
+            true => Err(Fault::Timeout { host: self.remote.registry.to_string() }),
+            false => {
+                self.waited = (Duration::ZERO, self.at);
+                Ok(())
+            }
         }
     }
 

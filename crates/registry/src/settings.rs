@@ -47,11 +47,12 @@ pub struct Limits {
     pub first_byte: Duration,
     /// For everything that looking up one image takes: requests, tokens, waits. A copy takes as long as bytes move.
     pub whole: Duration,
-    /// How long a blob that is sent may stand still, and how long a registry may take to put it away when it has all of it.
+    /// How long a blob that is sent may stand still, and how long a registry may take to put it away when it has all of it. So
+    /// long may a source take for 16 KiB, too.
     pub stall: Duration,
     /// How many short requests one registry is asked at once.
     pub requests: usize,
-    /// How many blobs are on their way from one registry, or to one, at once.
+    /// How many blobs are on their way from one registry at once; to one, from several, four times as many.
     pub transfers: usize,
     /// How often a request is made before its failure is reported; at least 1.
     pub tries: u32,

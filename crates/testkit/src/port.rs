@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpStream};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result, bail};
@@ -33,7 +33,8 @@ impl Port {
             let number = u16::try_from(FIRST + start.wrapping_add(step) % COUNT)?;
             let path = folder.join(number.to_string());
             let lock = File::create(&path).with_context(|| format!("create {}", path.display()))?;
-            if lock.try_lock().is_ok() && TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok() {
+            // Asked by a connection: a listener of ours would live on for a moment in a process that is started just now.
+            if lock.try_lock().is_ok() && TcpStream::connect((Ipv4Addr::LOCALHOST, number)).is_err() {
                 return Ok(Self { number, _lock: lock });
             }
         }

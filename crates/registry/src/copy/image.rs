@@ -83,12 +83,14 @@ impl Copying {
                 let manifest = manifest.ok_or(NotSent::Source(Fault::NotFound))?;
                 self.manifests.store(0, Ordering::Relaxed);
                 self.image(&manifest, 0, trusting).await?;
-                let target = tags.first().map_or(digest.as_str(), |tag| tag.as_str());
+                // Under a tag, registries hash by sha256.
+                let tag = tags.first().filter(|_| digest.algorithm() == "sha256");
+                let target = tag.map_or(digest.as_str(), |tag| tag.as_str());
                 self.into.put(&manifest, target).await.map_err(NotSent::Destination)?;
                 if self.into.manifest(digest).await.map_err(NotSent::Destination)?.is_none() {
                     return Err(NotSent::Destination(Fault::PartsLost));
                 }
-                (manifest, true)
+                (manifest, tag.is_some())
             }
         };
         for (number, tag) in tags.iter().enumerate() {

@@ -9,10 +9,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::origin::Origin;
 use crate::settings::Limits;
 
-/// Gives each registry its places: so many short requests at once, and so many blobs on their way from it or to it.
+/// How many registries may have all of their blobs on their way to one destination before others wait there.
+const SOURCES: usize = 4;
+
+/// Gives each registry its places: so many short requests at once, so many blobs on their way from it, and so many to it.
 pub(crate) struct Budgets {
     requests: Pool,
-    transfers: Pool,
+    sources: Pool,
+    destinations: Pool,
 }
 
 struct Pool {
@@ -22,7 +26,10 @@ struct Pool {
 
 impl Budgets {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { requests: Pool::new(limits.requests), transfers: Pool::new(limits.transfers) }
+        let (requests, sources) = (Pool::new(limits.requests), Pool::new(limits.transfers));
+        // One source that is slow must not have all places of the destination that others write to as well.
+        let destinations = Pool::new(limits.transfers.saturating_mul(SOURCES));
+        Self { requests, sources, destinations }
     }
 
     /// A place for one short request. Nothing else is waited for while it is held.
@@ -30,14 +37,9 @@ impl Budgets {
         self.requests.place(registry).await
     }
 
-    /// Places for a blob that goes from one registry to another, or within one. Everybody takes them in the same order, so
-    /// that nobody waits for somebody who waits for him.
-    pub(crate) async fn transfer(&self, one: &Origin, other: &Origin) -> [Option<OwnedSemaphorePermit>; 2] {
-        if one == other {
-            return [self.transfers.place(one).await, None];
-        }
-        let (first, second) = if one.to_string() < other.to_string() { (one, other) } else { (other, one) };
-        [self.transfers.place(first).await, self.transfers.place(second).await]
+    /// Places for a blob that goes from one registry to another. Nobody who has one at the destination waits for anything.
+    pub(crate) async fn transfer(&self, from: &Origin, to: &Origin) -> [Option<OwnedSemaphorePermit>; 2] {
+        [self.sources.place(from).await, self.destinations.place(to).await]
     }
 }
 

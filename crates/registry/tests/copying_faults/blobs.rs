@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rstest::rstest;
-use tagger_registry::Fault as Told;
+use tagger_registry::{CopyError, Fault as Told};
 use tagger_testkit::manifest::Blob;
 use tagger_testkit::proxy::{Fault, Kind, Match};
 
@@ -47,6 +47,20 @@ async fn a_blob_that_breaks_off_is_taken_up_where_it_broke(#[case] fault: Fault)
     assert_eq!(ranges(&ends), [None, Some("bytes=100000-".into())]);
     let puts = ends.destination.requests().into_iter().filter(|request| request.kind == Kind::Upload);
     assert_eq!(puts.filter(|request| request.method == "PUT").count(), 3, "one for each blob");
+}
+
+#[tokio::test]
+async fn a_source_that_only_drips_is_given_up() {
+    let mut ends = Ends::start().await;
+    ends.limits.stall = Duration::from_millis(300);
+    ends.source.fault(of_the_large(&ends), Fault::forward().dripping(1, Duration::from_millis(20)));
+    let error = ends.copy().await.unwrap_err();
+    assert!(matches!(&error, CopyError::Source(_)), "{error:?}");
+    assert_eq!(error.reason(), "Timeout");
+    assert_not_there(&ends).await;
+    ends.source.heal();
+    ends.copy().await.unwrap();
+    ends.assert_published().await;
 }
 
 #[tokio::test]

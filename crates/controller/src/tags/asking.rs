@@ -31,8 +31,9 @@ impl Context {
             return self.hold(tag, from, held, now).await.map(Err);
         }
         let known = outcome::known_here(tag, from);
-        let access = self.credentials.of(tag).await;
-        let resolved = access.client.resolve(from, |digest| known.get(digest).cloned()).await;
+        // On the heap, and only now: a thousand Tags may wait for a place.
+        let access = Box::pin(self.credentials.of(tag)).await;
+        let resolved = Box::pin(access.client.resolve(from, |digest| known.get(digest).cloned())).await;
         drop(places);
         match &resolved {
             Err(error) if matches!(error.fault(), Fault::Unreachable { .. } | Fault::Timeout { .. }) => {

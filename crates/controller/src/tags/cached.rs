@@ -35,7 +35,11 @@ impl Context {
             return None;
         }
         let namespace = tag.namespace().unwrap_or_default();
-        Some(self.cache.place().await.and_then(|place| Copies::of(place, &namespace, &tag.name_any())))
+        Some(
+            Box::pin(self.cache.place())
+                .await
+                .and_then(|place| Copies::of(place, &namespace, &tag.name_any())),
+        )
     }
 
     /// Where a Tag's generations are to be, and which are not there.

@@ -245,7 +245,8 @@ impl Context {
         let api: Api<Tag> = Api::namespaced(self.client.clone(), &tag.namespace().unwrap_or_default());
         let new = Tag { status: Some(status), metadata: tag.metadata.clone(), spec: tag.spec.clone() };
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        match timely(api.replace_status(&tag.name_any(), &params, &new)).await? {
+        // On the heap: every look would have it with it, and few write.
+        match timely(Box::pin(api.replace_status(&tag.name_any(), &params, &new))).await? {
             Ok(_) => {
                 let version = tag.metadata.resource_version.clone().unwrap_or_default();
                 let mut written = self.written_over.lock().unwrap_or_else(PoisonError::into_inner);

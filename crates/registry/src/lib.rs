@@ -1,7 +1,7 @@
-//! Asks container registries what a tag points at now, by the OCI distribution specification, and believes no answer
-//! that it has not hashed.
+//! Asks container registries what a tag points at now, and copies images between them, by the OCI distribution
+//! specification; believes no answer that it has not hashed.
 //!
-//! [`Client::resolve`] is the way in. Around it stand [`Settings`] (what an administrator allows), [`Keychain`] (who
+//! [`Client::resolve`] and [`Client::copy`] are the ways in. Around them stand [`Settings`] (what an administrator allows), [`Keychain`] (who
 //! gives credentials; [`DockerConfig`] is one that reads a docker `config.json` as the kubelet does) and [`Error`],
 //! which says what failed in one word, whether asking again is worth it, and what a person can do.
 //!
@@ -15,6 +15,9 @@
 //!   no `Authorization` leaves for another host.
 //! * Addresses are judged after names are resolved, right before the connection: link-local and metadata addresses are
 //!   refused always, private ones unless the registry is listed in [`Settings::private`] or [`Settings::insecure`].
+//! * A copy is whole, byte for byte, and through memory alone. Nothing is there by half: children go before their index,
+//!   tags last. No blob is sent that is there, nor twice where two copies want it; and nobody gets a blob that they could
+//!   not read at its source.
 //! * Every exchange has a time limit and every body a bound. 429 and `Retry-After` are honoured, for each registry.
 //!
 //! # Proxies

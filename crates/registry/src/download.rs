@@ -13,7 +13,7 @@ use crate::remote::Remote;
 use crate::transport::Incoming;
 
 /// The fewest bytes that a source must send in the time that a blob may stand still.
-const LEAST: u64 = 16 * 1024;
+const LEAST: u64 = 1024 * 1024;
 
 /// A blob on its way from a registry: hashed as it passes, and taken up where its connection broke.
 ///

@@ -78,7 +78,7 @@ impl Remote {
             if kept < start || kept > end {
                 return Err(failed(UploadProblem::Count));
             }
-            if kept == at && !broke {
+            if kept <= at && !broke {
                 let lost = failed(UploadProblem::Count);
                 tries += 1;
                 let Some(wait) = self.transport.wait(&lost, tries) else { return Err(lost) };

@@ -1,6 +1,7 @@
 //! What is attached to a manifest: signatures, SBOMs, attestations (the referrers of the OCI distribution specification 1.1).
 
 use bytes::Bytes;
+use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tagger_core::reference::Digest;
@@ -10,9 +11,9 @@ use crate::hash::digest_of;
 use crate::manifest::{MAX_BYTES, OCI_INDEX};
 use crate::parts::entries;
 use crate::pull::Manifest;
-use crate::remote::{Remote, unexpected};
+use crate::remote::Remote;
 use crate::tags::MAX_PAGES;
-use crate::transport::{Call, Read};
+use crate::transport::{Answer, Call, Read};
 
 /// The most that is attached to one manifest.
 pub(crate) const MAX_REFERRERS: usize = 1_000;
@@ -35,16 +36,14 @@ impl Remote {
         for _ in 0..MAX_PAGES {
             let Some(url) = next.take() else { return Ok(Some(found)) };
             let call = Call { read: Read::Whole(MAX_BYTES), ..Call::new(Method::GET, url.clone()) };
-            let answer = self.call(&call).await?;
-            match answer.status {
-                StatusCode::OK => {}
-                // The specification has 404 for a registry without the API; others say it in other ways.
-                StatusCode::NOT_FOUND
-                | StatusCode::BAD_REQUEST
-                | StatusCode::METHOD_NOT_ALLOWED
-                | StatusCode::NOT_ACCEPTABLE
-                | StatusCode::NOT_IMPLEMENTED => return Ok(None),
-                _ => return Err(unexpected(&answer)),
+            let answer = match self.call(&call).await {
+                // Who may read the image is refused only what is not there.
+                Err(Fault::Unauthorized { .. }) => return Ok(None),
+                other => other?,
+            };
+            // The specification has 404 for a registry without the API; others say it in other ways, and some with a web page.
+            if answer.status != StatusCode::OK || !is_index(&answer) {
+                return Ok(None);
             }
             bytes += answer.body.len();
             found.extend(listed(&answer.body)?);
@@ -72,6 +71,11 @@ impl Remote {
         }
         Ok(())
     }
+}
+
+fn is_index(answer: &Answer) -> bool {
+    let content_type = answer.headers.get(CONTENT_TYPE).and_then(|header| header.to_str().ok());
+    content_type.is_some_and(|header| header.split(';').next().is_some_and(|bare| bare.trim() == OCI_INDEX))
 }
 
 /// The tag that stands in for the referrers API where a registry has none.

@@ -14,7 +14,7 @@ pub enum Removal {
     Removed,
     /// It was not there.
     NotThere,
-    /// The registry removes no such thing: nothing at all, or no tag without its manifest.
+    /// The registry removes no such thing: nothing at all, not for us, or no tag without its manifest.
     Unsupported,
 }
 
@@ -31,19 +31,23 @@ impl Client {
 
 impl Remote {
     async fn remove(&self, reference: &Reference) -> Result<Removal, Fault> {
-        let (target, is_tag) = match (reference.digest(), reference.tag()) {
-            (Some(digest), _) => (digest.as_str(), false),
-            (None, Some(tag)) => (tag.as_str(), true),
-            (None, None) => return Ok(Removal::NotThere),
+        let tag = || reference.tag().map(|tag| tag.as_str());
+        let Some(target) = reference.digest().map(|digest| digest.as_str()).or_else(tag) else {
+            return Ok(Removal::NotThere);
         };
         let call = Call { follow: false, ..self.to(Method::DELETE, &format!("manifests/{target}"))? };
-        let answer = self.call(&call).await?;
+        let answer = match self.call(&call).await {
+            // Who may write need not be allowed to remove.
+            Err(Fault::Unauthorized { .. }) => return Ok(Removal::Unsupported),
+            other => other?,
+        };
         match answer.status {
             status if status.is_success() => Ok(Removal::Removed),
             StatusCode::NOT_FOUND => Ok(Removal::NotThere),
-            StatusCode::METHOD_NOT_ALLOWED => Ok(Removal::Unsupported),
-            // What distribution 2 says to a tag, which to its eyes is a digest gone wrong.
-            StatusCode::BAD_REQUEST if is_tag => Ok(Removal::Unsupported),
+            // 400 is what distribution 2 says to a tag, which to its eyes is a digest gone wrong.
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED | StatusCode::BAD_REQUEST => {
+                Ok(Removal::Unsupported)
+            }
             _ => Err(unexpected(&answer)),
         }
     }

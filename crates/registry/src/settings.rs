@@ -48,7 +48,7 @@ pub struct Limits {
     /// For everything that looking up one image takes: requests, tokens, waits. A copy takes as long as bytes move.
     pub whole: Duration,
     /// How long a blob that is sent may stand still, and how long a registry may take to put it away when it has all of it. So
-    /// long may a source take for 16 KiB, too.
+    /// long may a source take for 1 MiB, too.
     pub stall: Duration,
     /// How many short requests one registry is asked at once.
     pub requests: usize,

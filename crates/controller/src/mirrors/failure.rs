@@ -39,6 +39,13 @@ impl Failure {
         Self { reason, message, end: End::Cache, retry: error.retry() }
     }
 
+    /// A name without a registry that was not looked up, since the Secrets for that could not be read.
+    pub(crate) fn without_secrets(name: &Reference, why: &str) -> Self {
+        let message =
+            format!("{name} has no registry, and was not looked up without the credentials for it: {why}");
+        Self { reason: "SecretsUnread", message, end: End::Source, retry: Retry::Soon }
+    }
+
     /// A copy that went on for too long.
     pub(crate) fn too_slow(source: &Reference, limit: Duration) -> Self {
         let hours = limit.as_secs() / 3600;

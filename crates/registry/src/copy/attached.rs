@@ -17,8 +17,11 @@ const AT_ONCE: usize = 8;
 const MAX_DEPTH: usize = 3;
 
 impl Copying {
-    /// Copies what is attached to an image and to each of its platforms, and says how much that was.
+    /// Copies what is attached to an image and to each of its platforms, where that is wanted, and says how much that was.
     pub(super) async fn attachments(&self, manifest: &Manifest, trusting: bool) -> Result<usize, NotSent> {
+        if !self.referrers {
+            return Ok(0);
+        }
         let mut subjects = Parts::of(manifest).map_err(NotSent::Source)?.children;
         subjects.push(manifest.digest.clone());
         let mut copied = HashSet::new();

@@ -31,7 +31,7 @@ pub(super) struct Copying {
     pub(super) sent: Tally,
     pub(super) mounted: Tally,
     pub(super) present: Tally,
-    referrers: bool,
+    pub(super) referrers: bool,
     /// How many manifests were looked at.
     manifests: AtomicUsize,
 }
@@ -76,13 +76,18 @@ impl Copying {
         tags: &[TagName],
         trusting: bool,
     ) -> Result<Copied, NotSent> {
-        let (manifest, tagged) = match self.there(digest, tags.first()).await? {
-            Some(there) if trusting => there,
+        let (manifest, tagged, referrers) = match self.there(digest, tags.first()).await? {
+            Some((manifest, tagged)) if trusting => {
+                let referrers = self.attachments(&manifest, trusting).await?;
+                (manifest, tagged, referrers)
+            }
             _ => {
                 let manifest = self.from.manifest(digest).await.map_err(NotSent::Source)?;
                 let manifest = manifest.ok_or(NotSent::Source(Fault::NotFound))?;
                 self.manifests.store(0, Ordering::Relaxed);
                 self.image(&manifest, 0, trusting).await?;
+                // Before the tags as well: what is tagged is all there.
+                let referrers = self.attachments(&manifest, trusting).await?;
                 // Under a tag, registries hash by sha256.
                 let tag = tags.first().filter(|_| digest.algorithm() == "sha256");
                 let target = tag.map_or(digest.as_str(), |tag| tag.as_str());
@@ -90,7 +95,7 @@ impl Copying {
                 if self.into.manifest(digest).await.map_err(NotSent::Destination)?.is_none() {
                     return Err(NotSent::Destination(Fault::PartsLost));
                 }
-                (manifest, tag.is_some())
+                (manifest, tag.is_some(), referrers)
             }
         };
         for (number, tag) in tags.iter().enumerate() {
@@ -106,7 +111,6 @@ impl Copying {
                 self.into.put(&manifest, tag.as_str()).await.map_err(NotSent::Destination)?;
             }
         }
-        let referrers = if self.referrers { self.attachments(&manifest, trusting).await? } else { 0 };
         Ok(Copied {
             digest: digest.clone(),
             media_type: manifest.media_type,

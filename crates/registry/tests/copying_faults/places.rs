@@ -85,6 +85,22 @@ async fn a_list_that_goes_on_at_another_host_is_not_followed_there() {
     ends.assert_published().await;
 }
 
+/// An image is not held up by a registry that has no such list and does not say so as it should.
+#[rstest]
+#[case::a_web_page(Fault::status(200).html())]
+#[case::refused(Fault::status(403))]
+#[case::another_list(Fault::status(200).replaced("{}").header("Content-Type", "application/json"))]
+#[tokio::test]
+async fn a_registry_that_keeps_no_account_of_referrers_in_its_own_way_is_copied_from(#[case] said: Fault) {
+    let ends = Ends::start().await;
+    ends.source.fault(Match::referrers(), said);
+    let client = ends.client(Anonymous);
+    let options = CopyOptions { referrers: true, ..CopyOptions::default() };
+    let copied = client.copy(&ends.from(), &client, &ends.towards(INTO), &options).await.unwrap();
+    assert_eq!(copied.referrers, 0);
+    ends.assert_published().await;
+}
+
 /// A destination over TLS that has nothing and sends uploads to this place; also gives its certificate, in PEM.
 async fn sends_uploads_to(place: String) -> (String, Vec<u8>) {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();

@@ -18,7 +18,7 @@ use super::prune::{Fate, fate, sort};
 use super::removal::{Pruning, digest_of, named};
 use super::schedule::{Layout, Schedule, after};
 use crate::events::{Events, Tone};
-use crate::usage::Usage;
+use crate::usage::{Usage, UsageError};
 
 /// How long a registry is not asked to remove anything, once it said that it does not.
 const FORBIDDEN: Duration = Duration::from_secs(24 * 60 * 60);
@@ -45,8 +45,8 @@ pub(super) enum Problem {
     #[error(transparent)]
     Cache(#[from] tagger_registry::Error),
     /// What is in use could not be found out, so nothing may go.
-    #[error("the Pods of the cluster could not be listed: {0}")]
-    Usage(#[from] kube::Error),
+    #[error("which images are in use could not be found out: {0}")]
+    Usage(#[from] UsageError),
     /// It went on for too long.
     #[error("not done within {LONGEST:?}")]
     TooSlow,

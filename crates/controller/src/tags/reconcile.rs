@@ -102,7 +102,9 @@ pub(crate) async fn reconcile(tag: Arc<Tag>, context: Arc<Context>) -> Result<Ac
         copies => copies.and_then(Result::ok),
     };
     let quiet = situation.retry_at.is_some();
-    if !matches!((&step, &copies), (Step::Import { .. } | Step::Mirror { .. }, Some(_))) {
+    // While something else that failed waits, a copy goes on, and what came of one is kept.
+    let goes_on = matches!((&step, &copies), (Step::Import { .. } | Step::Mirror { .. }, Some(_)));
+    if !goes_on && !matches!(step, Step::Wait { .. }) {
         context.mirrors.no_copy(uid(&tag));
     }
     match (step, copies) {

@@ -52,7 +52,8 @@ pub(crate) fn then(step: Step, situation: &Situation<'_>) -> Step {
     }
 }
 
-/// The current generation is copied first, for it is the one that nodes pull; then the newest, down to the oldest.
+/// The current generation is copied first, for it is the one that nodes pull; then the newest, down to the oldest. While the current
+/// one is lost the others have their turn, under what the Tag was told of it.
 fn copy(situation: &Situation<'_>, absent: &[Absent]) -> Step {
     match situation.retry_at {
         Some(until) if until > situation.now && !absent.is_empty() => return Step::Wait { until },
@@ -60,13 +61,14 @@ fn copy(situation: &Situation<'_>, absent: &[Absent]) -> Step {
     }
     let is_current = |absent: &&Absent| Some(absent.number) == situation.current;
     let others = absent.iter().filter(|absent| !is_current(absent));
+    let lost = absent.iter().find(is_current).and_then(|current| current.retry_at);
     let due = |absent: &&Absent| absent.retry_at.is_none_or(|until| until <= situation.now);
     match absent.iter().filter(is_current).chain(others).find(due) {
         Some(next) => {
-            let quiet = next.retry_at.is_some() || situation.retry_at.is_some();
+            let quiet = next.retry_at.or(situation.retry_at).or(lost).is_some();
             Step::Mirror { number: next.number, quiet }
         }
-        None => Step::Rest,
+        None => lost.map_or(Step::Rest, |until| Step::Wait { until }),
     }
 }
 
@@ -198,6 +200,21 @@ mod tests {
         let history = history(&[(2, COPY), (1, SOURCE), (0, SOURCE)]);
         let lost = lost.iter().map(|(number, until)| Absent { number: *number, retry_at: Some(at(*until)) });
         assert_eq!(step(&REST, &history, &Mirroring::Into(lost.collect())), expected);
+    }
+
+    #[rstest]
+    #[case::the_others_have_their_turn(&[(2, SOURCE), (1, SOURCE)], 99, Step::Mirror { number: 1, quiet: true })]
+    #[case::then_it_waits_for_its_own(&[(2, SOURCE), (1, COPY)], 99, Step::Wait { until: at(99) })]
+    #[case::which_comes_first_again(&[(2, SOURCE), (1, SOURCE)], 50, Step::Mirror { number: 2, quiet: true })]
+    fn a_current_generation_that_is_lost_keeps_no_other_out_of_the_cache(
+        #[case] places: &[(i64, &str)],
+        #[case] until: i64,
+        #[case] expected: Step,
+    ) {
+        let history = history(places);
+        let Mirroring::Into(mut absent) = into_cache(&history, COPY) else { unreachable!() };
+        absent[0].retry_at = Some(at(until));
+        assert_eq!(step(&REST, &history, &Mirroring::Into(absent)), expected);
     }
 
     #[test]

@@ -96,7 +96,8 @@ impl Places {
         }
     }
 
-    async fn take(&self, source: &Reference) -> [Option<OwnedSemaphorePermit>; 2] {
+    /// Waits for a place for a copy from there.
+    pub(crate) async fn take(&self, source: &Reference) -> [Option<OwnedSemaphorePermit>; 2] {
         // The semaphores are never closed.
         let of = self.of.places(source).acquire_owned().await.ok();
         [of, self.all.clone().acquire_owned().await.ok()]
@@ -113,9 +114,8 @@ pub(crate) struct Copying {
 }
 
 impl Copying {
-    /// Copies, when there is a place. It may be dropped at any time: what is there by then is found by the next try.
-    pub(crate) async fn run(self, places: Arc<Places>) -> Result<(), Failure> {
-        let _places = places.take(&self.source).await;
+    /// Copies. It may be dropped at any time: what is there by then is found by the next try.
+    pub(crate) async fn run(self) -> Result<(), Failure> {
         let options = CopyOptions { referrers: true, ..CopyOptions::default() };
         let copy = self.access.client.copy(&self.source, &self.to, &self.destination, &options);
         match tokio::time::timeout(LONGEST, copy).await {

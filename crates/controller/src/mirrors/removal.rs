@@ -9,7 +9,7 @@ use super::copies::Copies;
 use super::prune::attached;
 use super::tidy::Problem;
 
-/// The most manifests that are looked at for one removal. Where there are more, the parts of the image stay.
+/// The most manifests that are looked at for one removal. Where there are more, what may belong to them stays.
 const LARGEST: usize = 10_000;
 
 /// A repository of which images go.
@@ -20,6 +20,8 @@ pub(super) struct Pruning<'a> {
     pub(super) tags: &'a [TagName],
     /// What stays, with all that it consists of.
     pub(super) kept: &'a HashSet<Digest>,
+    /// What is used anywhere: a part of an image that is in here stays, with all that it consists of.
+    pub(super) used: &'a HashSet<Digest>,
 }
 
 impl Pruning<'_> {
@@ -29,15 +31,22 @@ impl Pruning<'_> {
         let attachments = attached(self.tags, digest).cloned().collect::<Vec<_>>();
         let attachments = named(&attachments, self.copies, self.client).await?;
         let whole = self.family(attachments.iter().map(|(_, attached)| attached).chain([digest])).await?;
-        // The tag goes first: a registry that can't remove a tag alone removes it with the manifest.
-        self.client.remove(&tagged).await?;
-        let done = self.client.remove(&tagged.pinned(digest)).await?;
         let mut members = whole.unwrap_or_default();
         members.remove(digest);
-        if done == Removal::Unsupported || members.is_empty() {
+        let used = members.intersection(self.used);
+        let kept = self.family(self.kept.iter().chain(used)).await?;
+        let Some(kept) = kept else { return Ok(Removal::NotThere) };
+        if kept.contains(digest) {
+            // It is a part of what stays, so that its tag goes alone.
+            self.client.remove(&tagged).await?;
+            return Ok(Removal::NotThere);
+        }
+        // The tag goes last: what has no tag is not found by the next try. Many registries remove it with the manifest.
+        let done = self.client.remove(&tagged.pinned(digest)).await?;
+        if done == Removal::Unsupported {
             return Ok(done);
         }
-        let Some(kept) = self.family(self.kept).await? else { return Ok(done) };
+        self.client.remove(&tagged).await?;
         for (attachment, _) in &attachments {
             self.client.remove(&self.copies.tagged(attachment)).await?;
         }

@@ -18,7 +18,7 @@ use super::prune::{Fate, fate, sort};
 use super::removal::{Pruning, digest_of, named};
 use super::schedule::{Layout, Schedule, after};
 use crate::events::{Events, Tone};
-use crate::usage::Usage;
+use crate::usage::{Usage, UsageError};
 
 /// How long a registry is not asked to remove anything, once it said that it does not.
 const FORBIDDEN: Duration = Duration::from_secs(24 * 60 * 60);
@@ -45,8 +45,8 @@ pub(super) enum Problem {
     #[error(transparent)]
     Cache(#[from] tagger_registry::Error),
     /// What is in use could not be found out, so nothing may go.
-    #[error("the Pods of the cluster could not be listed: {0}")]
-    Usage(#[from] kube::Error),
+    #[error("which images are in use could not be found out: {0}")]
+    Usage(#[from] UsageError),
     /// It went on for too long.
     #[error("not done within {LONGEST:?}")]
     TooSlow,
@@ -57,6 +57,11 @@ impl Tidier {
     pub(crate) fn new(events: Events, usage: Usage, tags: Store<Tag>) -> Self {
         let places = Arc::new(Semaphore::new(AT_ONCE));
         Self { events, usage, tags, places, schedule: Schedule::default(), forbidden: Mutex::default() }
+    }
+
+    /// Whether a Tag is still there, and no other one in its stead.
+    pub(crate) fn is_there(&self, tag: &ObjectRef<Tag>, uid: &str) -> bool {
+        self.tags.get(tag).is_some_and(|tag| tag.metadata.uid.as_deref() == Some(uid))
     }
 
     /// A place for one more repository, if there is one.
@@ -103,18 +108,15 @@ impl Tidier {
         }
         let mut own = digests(&status.references);
         own.extend(named(&sorted.staying, copies, client).await?.into_iter().map(|(_, digest)| digest));
-        let mut used = self.usage.everywhere().await?;
-        let others = self.tags.state_filter(|other| other.metadata.uid.as_deref() != Some(uid));
-        used.extend(
-            others
-                .iter()
-                .filter_map(|other| other.status.as_ref())
-                .flat_map(|other| digests(&other.references)),
-        );
         let fallen = named(&sorted.fallen, copies, client).await?;
+        // Where only tags go, nobody needs to be asked.
+        let used = match fallen.iter().all(|(_, digest)| own.contains(digest)) {
+            true => HashSet::new(),
+            false => self.used_elsewhere(uid).await?,
+        };
         let mut kept = own.clone();
         kept.extend(fallen.iter().map(|(_, digest)| digest).filter(|digest| used.contains(*digest)).cloned());
-        let repository = Pruning { copies, client, tags: &tags, kept: &kept };
+        let repository = Pruning { copies, client, tags: &tags, kept: &kept, used: &used };
         for (name, digest) in fallen {
             let done = match fate(&digest, &own, &used) {
                 Fate::Stays => continue,
@@ -129,10 +131,21 @@ impl Tidier {
                 self.tell_forbidden(&tag, copies.registry());
                 return Ok(());
             }
-            let (namespace, tag) = (tag.namespace(), tag.name_any());
-            tracing::info!(namespace, name = tag, "removed {name}, {digest}, from the cache");
+            if done == Removal::Removed {
+                let (namespace, tag) = (tag.namespace(), tag.name_any());
+                tracing::info!(namespace, name = tag, "removed {name}, {digest}, from the cache");
+            }
         }
         Ok(())
+    }
+
+    /// What workloads and other Tags use.
+    async fn used_elsewhere(&self, uid: &str) -> Result<HashSet<Digest>, Problem> {
+        let mut used = self.usage.everywhere().await?;
+        let others = self.tags.state_filter(|other| other.metadata.uid.as_deref() != Some(uid));
+        let others = others.iter().filter_map(|other| other.status.as_ref());
+        used.extend(others.flat_map(|other| digests(&other.references)));
+        Ok(used)
     }
 
     fn is_forbidden(&self, registry: &Registry) -> bool {

@@ -149,7 +149,9 @@ impl Context {
                 }
             },
         };
-        let message = format!("copying {} into {} as generation {number}", tag.spec.from, copies.name());
+        let (from, to) = (&tag.spec.from, copies.name());
+        let message =
+            format!("{from} is being copied into {to} as generation {number}, or waits for its turn");
         self.tell_mirroring(tag, (!quiet).then_some(message), age, now).await
     }
 
@@ -187,7 +189,9 @@ impl Context {
         };
         let is_current = status.and_then(|status| status.generation) == Some(number);
         let errand = Errand::Mirror { number, from: source.to_string(), to: copies.name() };
-        let message = format!("copying generation {number}, {source}, into {}", copies.name());
+        let to = copies.name();
+        let message =
+            format!("generation {number}, {source}, is being copied into {to}, or waits for its turn");
         let age = match self.mirrors.look(uid(tag), &errand) {
             Found::Busy(age) => age,
             Found::Nothing => {
@@ -199,6 +203,10 @@ impl Context {
             Found::Ended(Ok(moved)) => return self.publish_moved(tag, &moved).await,
             Found::Ended(Err(failure)) => {
                 self.mirrors.done(uid(tag));
+                if failure.is_lost() && is_current {
+                    // The Tag is told, and meanwhile the others have their turn.
+                    self.lost.note(uid(tag), number, now);
+                }
                 return match failure.is_lost() && !is_current {
                     true => Ok(self.leave_lost(tag, number, &failure, now)),
                     false => {
@@ -243,8 +251,19 @@ impl Context {
     }
 
     fn start(&self, tag: &Tag, errand: Errand, copying: Copying, becomes: Generation) {
-        let places = self.places.clone();
-        self.mirrors.start(tag, errand, async move { Some(copying.run(places).await.map(|()| becomes)) });
+        let (places, tidier) = (self.places.clone(), self.tidier.clone());
+        let (reference, uid) = (ObjectRef::from_obj(tag), uid(tag).to_owned());
+        // It may have gone while its registry was asked, or goes while the copy waits: nobody looks for such a job again.
+        if !tidier.is_there(&reference, &uid) {
+            return;
+        }
+        self.mirrors.start(tag, errand, async move {
+            let _places = places.take(&copying.source).await;
+            if !tidier.is_there(&reference, &uid) {
+                return None;
+            }
+            Some(copying.run().await.map(|()| becomes))
+        });
     }
 
     /// Says what is copied, once, and not of a copy that is there in a moment. Where it failed before, that stays told until the

@@ -24,7 +24,7 @@ use crate::events::{Events, Tone};
 use crate::mirrors::{Lost, Mirrors, Places, Tidier};
 use crate::registries::Registries;
 use crate::retries::{Retries, until};
-use crate::usage::Usage;
+use crate::usage::{Usage, UsageError};
 
 /// What bringing a Tag to where it is wanted takes.
 pub(crate) struct Context {
@@ -54,8 +54,8 @@ pub(crate) enum Error {
     #[error("the status of the Tag could not be written: {0}")]
     Status(#[source] kube::Error),
     /// Which generations are in use could not be found out, so none may go.
-    #[error("the Pods that use the Tag could not be listed: {0}")]
-    Usage(#[source] kube::Error),
+    #[error("which generations of the Tag are in use could not be found out: {0}")]
+    Usage(#[source] UsageError),
     /// The API server hangs.
     #[error("the API server did not answer within {LONGEST:?}")]
     TooSlow,
@@ -102,7 +102,9 @@ pub(crate) async fn reconcile(tag: Arc<Tag>, context: Arc<Context>) -> Result<Ac
         copies => copies.and_then(Result::ok),
     };
     let quiet = situation.retry_at.is_some();
-    if !matches!((&step, &copies), (Step::Import { .. } | Step::Mirror { .. }, Some(_))) {
+    // While something else that failed waits, a copy goes on, and what came of one is kept.
+    let goes_on = matches!((&step, &copies), (Step::Import { .. } | Step::Mirror { .. }, Some(_)));
+    if !goes_on && !matches!(step, Step::Wait { .. }) {
         context.mirrors.no_copy(uid(&tag));
     }
     match (step, copies) {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures::FutureExt;
 use kube::ResourceExt;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::Event;
@@ -41,12 +42,15 @@ impl Index {
         }
     }
 
-    /// The images of the namespace's workloads, or of all.
-    pub(crate) fn images_of(&self, namespace: Option<&str>) -> Vec<String> {
+    /// The images of the namespace's workloads, or of all; none before the first list of them is there, which is not the same as an
+    /// empty one.
+    pub(crate) fn images_of(&self, namespace: Option<&str>) -> Option<Vec<String>> {
+        // The store keeps no waiters: asking once tells whether it has been filled.
+        self.store.wait_until_ready().now_or_never()?.ok()?;
         let here = self.store.state_filter(|workload| {
             namespace.is_none_or(|namespace| workload.namespace().as_deref() == Some(namespace))
         });
-        here.iter().flat_map(|workload| workload.slots.iter().map(|slot| slot.image.clone())).collect()
+        Some(here.iter().flat_map(|workload| workload.slots.iter().map(|slot| slot.image.clone())).collect())
     }
 
     /// The workload as it was before an event that is not in the store yet.
@@ -91,5 +95,30 @@ impl Index {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kube::runtime::reflector::store::Writer;
+    use tagger_api::workload::Kind;
+
+    #[test]
+    fn no_workloads_yet_is_not_the_same_as_no_workloads() {
+        let served = Served { kind: Kind::Deployment, version: "v1" };
+        let mut writer = Writer::new(served);
+        let (index, _woken) = Index::new(served, writer.as_reader());
+        let deployment = serde_json::json!({
+            "metadata": {"name": "web", "namespace": "dev"},
+            "spec": {"template": {"spec": {"containers": [{"name": "web", "image": "quay.io/a/b:1"}]}}},
+        });
+        for event in [Event::Init, Event::InitApply(serde_json::from_value(deployment).unwrap())] {
+            writer.apply_watcher_event(&event);
+            assert_eq!(index.images_of(None), None);
+        }
+        writer.apply_watcher_event(&Event::InitDone);
+        assert_eq!(index.images_of(Some("dev")), Some(vec!["quay.io/a/b:1".to_owned()]));
+        assert_eq!(index.images_of(Some("other")), Some(vec![]));
     }
 }

@@ -42,7 +42,11 @@ impl Pruning<'_> {
             return Ok(Removal::NotThere);
         }
         // The tag goes last: what has no tag is not found by the next try. Many registries remove it with the manifest.
-        let done = self.client.remove(&tagged.pinned(digest)).await?;
+        let mut done = self.client.remove(&tagged.pinned(digest)).await?;
+        if done == Removal::Unsupported && self.client.remove(&tagged).await? == Removal::Removed {
+            // There are registries that remove no manifest while it has a tag.
+            done = self.client.remove(&tagged.pinned(digest)).await?;
+        }
         if done == Removal::Unsupported {
             return Ok(done);
         }

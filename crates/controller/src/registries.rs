@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tagger_core::reference::{Reference, Registry};
 use tokio::sync::Semaphore;
+
+use crate::retries::after;
 
 /// How long a registry that does not answer is left alone at first.
 const FIRST: Duration = Duration::from_secs(5);
@@ -93,11 +95,6 @@ impl Registries {
         });
         change(state)
     }
-}
-
-fn after(now: Timestamp, pause: Duration) -> Timestamp {
-    let pause = SignedDuration::try_from(pause).unwrap_or_default();
-    now.checked_add(pause).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

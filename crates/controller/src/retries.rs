@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 /// The first pause after a failure.
 const FIRST: Duration = Duration::from_secs(1);
@@ -49,10 +49,7 @@ impl Retries {
         let before = failures.get(uid).filter(|known| known.version == version);
         let count = before.map_or(0, |known| known.count + 1);
         let pause = spread(asked.map_or_else(|| pause(count), |asked| asked.clamp(FIRST, LONGEST)), uid);
-        let due = SignedDuration::try_from(pause)
-            .ok()
-            .and_then(|pause| now.checked_add(pause).ok())
-            .unwrap_or(Timestamp::MAX);
+        let due = after(now, pause);
         failures.insert(uid.to_owned(), Failures { version, count, due });
         due
     }
@@ -78,6 +75,11 @@ pub(crate) fn spread(pause: Duration, uid: &str) -> Duration {
 /// How long it is until a moment; nothing where it has passed.
 pub(crate) fn until(moment: Timestamp, now: Timestamp) -> Duration {
     moment.duration_since(now).try_into().unwrap_or(Duration::ZERO)
+}
+
+/// The moment that comes so long after another; the end of time where there is none.
+pub(crate) fn after(now: Timestamp, pause: Duration) -> Timestamp {
+    now.saturating_add(pause).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

@@ -131,10 +131,3 @@ fn starts_at(headers: &HeaderMap) -> Option<u64> {
     let range = headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?;
     range.split_once('-')?.0.trim().parse().ok()
 }
-
-impl Answer {
-    /// Whether a 405 is about all that could be done, and not about this one operation.
-    pub(crate) fn method_matters(&self) -> bool {
-        !self.refusal.unsupported
-    }
-}

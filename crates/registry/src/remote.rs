@@ -58,7 +58,7 @@ impl Remote {
         let answer = self.call(&Call { follow: false, ..call }).await?;
         match answer.status {
             // Distribution answers so, without a code, when it is in maintenance; a mirror of another registry as well.
-            StatusCode::METHOD_NOT_ALLOWED if answer.method_matters() => {
+            StatusCode::METHOD_NOT_ALLOWED if !answer.refusal.unsupported => {
                 Err(Fault::ReadOnly { host: self.registry.to_string() })
             }
             _ => Ok(answer),

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use crate::retries::spread;
+use crate::retries::{after, spread};
 
 /// How long one is left alone before it is tried again.
 const PAUSE: Duration = Duration::from_secs(30 * 60);
@@ -23,8 +23,7 @@ impl Lost {
 
     /// Notes that a generation is lost. Says whether that is news.
     pub(crate) fn note(&self, uid: &str, number: i64, now: Timestamp) -> bool {
-        let pause = SignedDuration::try_from(spread(PAUSE, uid)).unwrap_or_default();
-        let again = now.checked_add(pause).unwrap_or(Timestamp::MAX);
+        let again = after(now, spread(PAUSE, uid));
         self.lock().insert((uid.to_owned(), number), again).is_none()
     }
 

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tagger_api::TagStatus;
 
 use super::copies::Copies;
-use crate::retries::{spread, until};
+use crate::retries::{after, spread, until};
 
 /// How often a repository is looked at that needs nothing as far as anybody knows.
 const REGULARLY: Duration = Duration::from_secs(60 * 60);
@@ -76,11 +76,6 @@ impl Schedule {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, (Layout, Timestamp)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-pub(super) fn after(now: Timestamp, pause: Duration) -> Timestamp {
-    let pause = SignedDuration::try_from(pause).unwrap_or_default();
-    now.checked_add(pause).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

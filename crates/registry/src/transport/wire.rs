@@ -1,4 +1,4 @@
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{
@@ -97,7 +97,7 @@ pub(crate) struct Answer {
 pub(crate) struct Incoming {
     response: Response,
     origin: Origin,
-    patience: std::time::Duration,
+    patience: Duration,
 }
 
 impl Incoming {

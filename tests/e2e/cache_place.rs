@@ -47,6 +47,14 @@ fn the_cluster_says_where_its_registry_is_and_may_say_so_later() {
         let reference = found.reference("development", "myapp", &digest).unwrap().to_string();
         assert_eq!(reference, format!("localhost:5001/development/myapp@{digest}"));
 
+        let manifests = concat!(env!("CARGO_MANIFEST_DIR"), "/../../manifests/cache");
+        kubectl.run(&["apply", "-f", manifests]).await.unwrap();
+        let beside = place().await.unwrap();
+        let reached = (beside.registry().to_string(), beside.is_plain());
+        assert_eq!(reached, ("tagger-cache.tagger.svc:5000".to_owned(), true));
+        let reference = beside.reference("development", "myapp", &digest).unwrap().to_string();
+        assert_eq!(reference, format!("localhost:30500/development/myapp@{digest}"));
+
         kubectl.run(&["delete", "rolebinding", "tagger", "--namespace", "kube-public"]).await.unwrap();
         assert_eq!(known.place().await, Ok(found), "what was read is believed for a while");
         let unread = crate::support::eventually("the right is gone", || async { place().await.err() }).await;

@@ -47,6 +47,24 @@ fn what_falls_out_of_the_history_goes_from_the_cache_and_what_stays_stays() {
     });
 }
 
+/// A registry that keeps a manifest for as long as it has a tag.
+#[test]
+fn a_manifest_that_does_not_go_before_its_tag_goes_after_it() {
+    run(async {
+        let cached = Cached::shared().await;
+        let here = Namespace::new(&cached.world, "tagged").await;
+        let repository = format!("{}/myapp", here.name);
+        let removals = || Match::manifest().method("DELETE").repository(&repository);
+        cached.proxy.fault(removals().path("sha256:").times(1), Fault::oci_error(400, "MANIFEST_INVALID"));
+        cached.proxy.fault(removals().path("/g"), Fault::status(202));
+        let first = import(&here, "myapp", 0, 190).await;
+        for number in 1..3 {
+            import(&here, "myapp", number, 190 + u64::from(number)).await;
+        }
+        wait_until_gone(cached, &here, "myapp", &["g0", digest_of(&first)]).await;
+    });
+}
+
 #[test]
 fn a_cache_that_can_not_be_tidied_makes_no_tag_less_ready() {
     run(async {

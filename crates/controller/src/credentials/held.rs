@@ -35,6 +35,11 @@ impl From<Listed> for Held {
 }
 
 impl Held {
+    /// Why there may be more credentials in a moment. A right that is missing is not a matter of moments.
+    pub(super) fn passing_lack(&self) -> Option<&Lack> {
+        self.lack.as_ref().filter(|lack| matches!(lack, Lack::Failed(_)))
+    }
+
     /// Which Secrets are damaged and where, and nothing of what is in them. None where all are well.
     pub(super) fn damages(&self) -> Option<String> {
         let told = self.damaged.iter().take(TOLD);
@@ -107,5 +112,18 @@ mod tests {
              the Secret half is damaged: the `auth` of the entry ghcr.io must be the base64 of user:password; \
              the Secret large is damaged: its .dockerconfigjson has more than 262144 bytes"
         );
+    }
+
+    #[rstest]
+    #[case::nothing(None, false)]
+    #[case::no_right(Some(Lack::Forbidden), false)]
+    #[case::too_many(Some(Lack::TooMany), false)]
+    #[case::the_api_server_is_away(Some(Lack::Failed("timed out".into())), true)]
+    fn what_is_missing_for_a_moment_is_told_from_what_is_missing(
+        #[case] lack: Option<Lack>,
+        #[case] passes: bool,
+    ) {
+        let held = Held::from(Listed { secrets: Vec::new(), preferred: Vec::new(), lack });
+        assert_eq!(held.passing_lack().is_some(), passes);
     }
 }

@@ -18,7 +18,6 @@ use tokio::sync::Semaphore;
 
 use crate::events::{Events, Tone};
 use held::Held;
-use listing::Lack;
 use told::Told;
 
 /// For how long what a namespace holds is believed: long enough that its Tags that import at once ask once.
@@ -44,6 +43,14 @@ pub(crate) struct Access {
     pub(crate) client: tagger_registry::Client,
     namespace: String,
     held: Arc<Held>,
+}
+
+impl Access {
+    /// Why nobody can say now what may be read with this access: it may pass, and what is refused now may be let in then.
+    pub(crate) fn uncertainty(&self) -> Option<String> {
+        let lack = self.held.passing_lack()?;
+        Some(format!("the Secrets of namespace {} {lack}", self.namespace))
+    }
 }
 
 impl Credentials {
@@ -88,12 +95,6 @@ impl Credentials {
         );
         let lack = held.lack.as_ref().map(|lack| format!("the Secrets there {lack}"));
         [Some(remedy), lack, held.damages()].into_iter().flatten().collect::<Vec<_>>().join("; ")
-    }
-
-    /// Why nobody can say now what may be read with this access; it may pass. What is refused then may be let in a moment later.
-    pub(crate) fn uncertainty(access: &Access) -> Option<String> {
-        let lack = access.held.lack.as_ref().filter(|lack| matches!(lack, Lack::Failed(_)))?;
-        Some(format!("the Secrets of namespace {} {lack}", access.namespace))
     }
 
     /// Forgets a Tag that is gone.

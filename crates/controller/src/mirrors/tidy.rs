@@ -16,8 +16,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::copies::Copies;
 use super::prune::{Fate, fate, sort};
 use super::removal::{Pruning, digest_of, named};
-use super::schedule::{Layout, Schedule, after};
+use super::schedule::{Layout, Schedule};
 use crate::events::{Events, Tone};
+use crate::retries::after;
 use crate::usage::{Usage, UsageError};
 
 /// How long a registry is not asked to remove anything, once it said that it does not.
@@ -158,7 +159,7 @@ impl Tidier {
         let mut forbidden = self.forbidden.lock().unwrap_or_else(PoisonError::into_inner);
         if forbidden.insert(registry.clone(), Timestamp::now()).is_none() {
             let note = format!(
-                "the cache {registry} forbids deletion, so that generations that fell out of the history stay there; allow it (for CNCF distribution: storage.delete.enabled) or remove them by hand. This is told once for all Tags"
+                "the cache {registry} forbids deletion, so that generations that fell out of the history stay there; allow it, to Tagger's user as well (for CNCF distribution: storage.delete.enabled), or remove them by hand. This is told once for all Tags"
             );
             tracing::warn!("{note}");
             self.events.tell(tag.object_ref(&()), Tone::Warning, "CacheForbidsDeletion", "Tidy", note);

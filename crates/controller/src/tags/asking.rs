@@ -13,7 +13,7 @@ use tagger_registry::{Fault, Resolved, Retry};
 
 use super::outcome;
 use super::reconcile::{Context, Error, uid};
-use crate::credentials::{Access, Credentials};
+use crate::credentials::Access;
 use crate::events::Tone;
 use crate::mirrors::Failure;
 use crate::retries::{spread, until};
@@ -33,7 +33,7 @@ impl Context {
         let known = outcome::known_here(tag, from);
         // On the heap, and only now: a thousand Tags may wait for a place.
         let access = Box::pin(self.credentials.of(tag)).await;
-        if let (None, Some(why)) = (from.registry(), Credentials::uncertainty(&access)) {
+        if let (None, Some(why)) = (from.registry(), access.uncertainty()) {
             // A registry that refuses us for that would be passed over, and the image of the next one taken.
             let failure = Failure::without_secrets(from, &why);
             return self.give_up_for_now(tag, &format!("import of {from}"), &failure, now).await.map(Err);

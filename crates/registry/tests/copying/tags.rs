@@ -127,3 +127,12 @@ async fn only_who_removes_asks_for_a_token_that_may() {
     let scopes: Vec<_> = asked.iter().flat_map(|request| request.scopes()).collect();
     assert_eq!(scopes, ["repository:cache/app:pull", "repository:cache/app:pull,push,delete"]);
 }
+
+#[tokio::test]
+async fn who_may_write_and_not_remove_is_told_so() {
+    let world = World::start().await;
+    let pushed = Image::single(1).push(&world.destination, REPOSITORY, "g0").await.unwrap();
+    world.into.fault(Match::manifest().method("DELETE"), Fault::status(403));
+    let reference = at(&world.into, &format!("@{}", pushed.digest));
+    assert_eq!(world.client.remove(&reference).await, Ok(Removal::Unsupported));
+}

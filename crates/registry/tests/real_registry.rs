@@ -2,14 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-use std::time::Instant;
-
-use futures::{StreamExt, stream};
-use tagger_core::reference::{Digest, Reference};
+use tagger_core::reference::Reference;
 use tagger_registry::{Anonymous, Authority, Client, DockerConfig, Error, Resolved, Settings};
 use tagger_testkit::assets::Assets;
 use tagger_testkit::image::Image;
-use tagger_testkit::manifest::{Pushed, push_many};
+use tagger_testkit::manifest::Pushed;
 use tagger_testkit::registry::{Registry, RegistryOptions};
 
 const REPOSITORY: &str = "company/myapp";
@@ -90,33 +87,4 @@ async fn a_registry_with_users_lets_in_who_has_the_password() {
     let error = resolve(&client, &registry).await.unwrap_err();
     assert_eq!(error.reason(), "Unauthorized");
     assert!(!format!("{error} {error:?}").contains("wrong"));
-}
-
-/// For figures, by hand: `cargo test --release -p tagger-registry --test real_registry -- --ignored --nocapture`.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "a measurement, with nothing to hold it against"]
-async fn a_thousand_cold_tags() {
-    let registry = start(RegistryOptions::default().tls()).await;
-    let tags: Vec<_> = (0..1000)
-        .map(|n| (Image::single(n).layers_of(0).build().unwrap(), REPOSITORY.to_owned(), format!("v{n}")))
-        .collect();
-    push_many(&registry, 16, &tags).await.unwrap();
-    for concurrency in [16, 64, 256] {
-        let client = Client::new(trusting(&registry), Anonymous).unwrap();
-        let begun = Instant::now();
-        look_up(&client, &registry, concurrency, |_| None).await;
-        let cold = begun.elapsed();
-        let begun = Instant::now();
-        look_up(&client, &registry, concurrency, |_| Some("x/y".into())).await;
-        println!("{concurrency} at a time: 1000 cold in {cold:?}, 1000 known in {:?}", begun.elapsed());
-    }
-}
-
-async fn look_up(client: &Client, registry: &Registry, at_once: usize, known: fn(&Digest) -> Option<String>) {
-    let images = (0..1000).map(|n| format!("{}/{REPOSITORY}:v{n}", registry.address()).parse().unwrap());
-    stream::iter(images)
-        .for_each_concurrent(at_once, |image: Reference| async move {
-            client.resolve(&image, known).await.unwrap();
-        })
-        .await;
 }

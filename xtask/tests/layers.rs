@@ -12,6 +12,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("tagger-certificates", &[]),
     ("tagger-admission", &["tagger-core", "tagger-api"]),
     ("tagger-controller", &["tagger-core", "tagger-api", "tagger-registry"]),
+    ("tagger-receiver", &["tagger-core"]),
     (
         "tagger",
         &[
@@ -21,6 +22,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "tagger-certificates",
             "tagger-admission",
             "tagger-controller",
+            "tagger-receiver",
         ],
     ),
     ("tagger-testkit", &[]),
@@ -35,6 +37,7 @@ const MUST_NOT_REACH: &[(&str, &[&str])] = &[
     ("tagger-core", &["tokio", "kube", "kube-core", "k8s-openapi", "http", "hyper", "reqwest", "axum"]),
     ("tagger-api", &["reqwest", "axum"]),
     ("tagger-admission", &["reqwest"]),
+    ("tagger-receiver", &["kube", "kube-core", "k8s-openapi"]),
     ("tagger-registry", &["kube", "kube-core", "k8s-openapi", "axum"]),
 ];
 

@@ -25,10 +25,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::future::{join, join_all};
+use futures::stream::BoxStream;
 use kube::Client;
 use kube::runtime::reflector;
 use tagger_api::index::TagIndex;
 use tagger_api::workload::Kind;
+use tagger_core::reference::Reference;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -61,15 +63,17 @@ pub struct Settings {
 
 /// Runs the controller until it is told to stop, and then until what is under way is done.
 ///
-/// `index` is kept up to date from the watch of Tags. `ready` becomes true when every watch has told all that there is.
+/// `index` is kept up to date from the watch of Tags. `pushes` are the tags that registries tell of; each is a hint, and no more. `ready` becomes true when every watch has told all that there is.
 pub async fn run(
     client: Client,
     registry: tagger_registry::Client,
     settings: Settings,
     index: Arc<TagIndex>,
+    pushes: BoxStream<'static, Vec<Reference>>,
     ready: watch::Sender<bool>,
     stop: CancellationToken,
 ) {
+    drop(pushes);
     let Some(kinds) = served_kinds(&client, &stop).await else { return };
     let suspended = Arc::new(Suspended::default());
     let (events, writing) = Events::new(client.clone(), &settings.instance);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use futures::StreamExt;
 use kube::Client;
 use tagger_admission::registration::{Endpoint, Registration};
 use tagger_admission::{router, server};
@@ -85,7 +86,8 @@ async fn serve(flags: Run) -> Result<()> {
     let _listed = listed.clone();
     let controller = async {
         let _ending = stop.clone().drop_guard();
-        tagger_controller::run(client, registry, settings, index, listed, stop.clone()).await;
+        let pushes = futures::stream::pending().boxed();
+        tagger_controller::run(client, registry, settings, index, pushes, listed, stop.clone()).await;
         stop.is_cancelled()
     };
     let leave = async {

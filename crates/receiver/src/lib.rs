@@ -1,0 +1,1 @@
+//! Takes the push notifications of registries and tells which tags they are about.

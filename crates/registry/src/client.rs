@@ -1,8 +1,6 @@
 use std::sync::Arc;
 
 use tagger_core::reference::{Digest, Reference, Registry, Repository};
-use tokio::time::timeout_at;
-use tracing::{debug, warn};
 
 use crate::copy::Shared;
 use crate::error::Error;
@@ -10,9 +8,9 @@ use crate::fault::Fault;
 use crate::keychain::Keychain;
 use crate::registries_conf::{Place, RegistriesConf};
 use crate::remote::Remote;
-use crate::resolve::{Lookup, Resolved, gather};
+use crate::resolve::{Lookup, Pointer, Resolved, gather};
 use crate::settings::{Settings, SettingsError};
-use crate::transport::{Access, Scope, Transport};
+use crate::transport::{Access, Scope, Transport, Urgency};
 
 /// Asks registries what tags point at, and copies images between them. Cheap to clone; clones share connections, tokens and
 /// budgets.
@@ -28,11 +26,12 @@ use crate::transport::{Access, Scope, Transport};
 /// ```
 #[derive(Clone)]
 pub struct Client {
-    transport: Arc<Transport>,
+    pub(crate) transport: Arc<Transport>,
     keychains: Vec<Arc<dyn Keychain>>,
-    unqualified: Arc<[Registry]>,
+    pub(crate) unqualified: Arc<[Registry]>,
     pub(crate) shared: Arc<Shared>,
     registries: Arc<RegistriesConf>,
+    urgency: Urgency,
 }
 
 impl Client {
@@ -45,6 +44,7 @@ impl Client {
             unqualified: settings.unqualified.into(),
             registries: Arc::new(settings.registries),
             shared: Arc::default(),
+            urgency: Urgency::Urgent,
         })
     }
 
@@ -63,6 +63,18 @@ impl Client {
         Self { keychains: vec![Arc::new(keychain)], ..self.clone() }
     }
 
+    /// The same client, for work that can wait: its requests yield to all others, and leave a good part of each registry's
+    /// budget and of an account's limit alone. Polls go this way, so that nothing that somebody waits for comes after them.
+    #[must_use]
+    pub fn patient(&self) -> Self {
+        Self { urgency: Urgency::Patient, ..self.clone() }
+    }
+
+    /// Has what this client and its clones ask of registries counted there.
+    pub fn register(&self, metrics: &mut prometheus_client::registry::Registry) {
+        self.transport.register(metrics);
+    }
+
     /// Lets this client and its clones reach one registry more, at a private address too and, where `plain` says so, in plain
     /// HTTP: for a registry that became known later than the settings. The one that was named before is let no more.
     pub fn also_reach(&self, registry: &Registry, plain: bool) {
@@ -71,8 +83,8 @@ impl Client {
 
     /// A repository to read from.
     pub(crate) fn reader(&self, place: &Place) -> Result<Remote, Fault> {
-        let access =
-            Access::pull(&place.repository, gather(&self.keychains, &place.registry, &place.repository));
+        let credentials = gather(&self.keychains, &place.registry, &place.repository);
+        let access = Access::pull(&place.repository, credentials, self.urgency);
         Remote::new(self.transport.clone(), place, access)
     }
 
@@ -102,23 +114,39 @@ impl Client {
     where
         K: Fn(&Digest) -> Option<String> + Send + Sync,
     {
-        if reference.registry().is_some() {
-            return self.resolve_at(reference, &known, true).await;
-        }
-        let mut looked = Vec::new();
-        for registry in self.unqualified.iter() {
-            let placed = reference.at(registry);
-            match self.resolve_at(&placed, &known, self.unqualified.len() == 1).await {
-                Err(Error::At {
-                    fault: fault @ (Fault::NotFound | Fault::Unauthorized { .. } | Fault::Blocked(_)),
-                    ..
-                }) => {
-                    looked.push((registry.clone(), fault));
+        self.search(reference, &Lookup { known }).await
+    }
+
+    /// The digest that the reference points at now, by the registry's word: one HEAD, and nothing is read where that tells it.
+    /// Good enough to see whether anything moved. Looked for where [`Client::resolve`] looks.
+    pub async fn digest(&self, reference: &Reference) -> Result<Digest, Error> {
+        self.search(reference, &Pointer).await
+    }
+
+    /// Every name under which something may be pushed that the reference then points at: its own, or those in the unqualified
+    /// registries, and where [`Settings::registries`] has them read.
+    pub fn whereabouts(&self, reference: &Reference) -> Vec<(Registry, Repository)> {
+        let mut names: Vec<(Registry, Repository)> = Vec::new();
+        for placed in self.candidates(reference) {
+            let own = placed.registry().map(|registry| (registry.clone(), placed.repository().clone()));
+            // One that is blocked is read nowhere.
+            let places = self.places(&placed).unwrap_or_default();
+            let places = places.into_iter().map(|place| (place.registry, place.repository));
+            for name in own.into_iter().chain(places) {
+                if !names.contains(&name) {
+                    names.push(name);
                 }
-                other => return other,
             }
         }
-        Err(Error::Nowhere { name: reference.clone(), looked })
+        names
+    }
+
+    /// The reference as it may be meant: itself, or, where it has no registry, in each of those where it is looked for.
+    pub(crate) fn candidates(&self, reference: &Reference) -> Vec<Reference> {
+        match reference.registry() {
+            Some(_) => vec![reference.clone()],
+            None => self.unqualified.iter().map(|registry| reference.at(registry)).collect(),
+        }
     }
 
     /// Where a reference with a registry is read, in the order in which the places are tried; none for one without.
@@ -129,42 +157,5 @@ impl Client {
             place.insecure |= self.transport.is_insecure(&place.registry);
         }
         Ok(places)
-    }
-
-    async fn resolve_at<K>(&self, reference: &Reference, known: &K, sole: bool) -> Result<Resolved, Error>
-    where
-        K: Fn(&Digest) -> Option<String> + Send + Sync,
-    {
-        let at = |fault| Error::At { reference: reference.clone(), fault };
-        let places = self.places(reference).map_err(at)?;
-        let mut last = Fault::NotFound;
-        for (place, left) in places.iter().zip((0..places.len()).rev()) {
-            match self.look_up(place, reference, known, sole).await {
-                Ok(resolved) => return Ok(resolved),
-                Err(fault) => last = fault,
-            }
-            let mirror = &place.registry;
-            match &last {
-                _ if left == 0 => {}
-                Fault::NotFound => debug!(%reference, %mirror, "the mirror does not have it"),
-                fault => warn!(%reference, %mirror, %fault, "the mirror is passed over"),
-            }
-        }
-        Err(at(last))
-    }
-
-    async fn look_up<K>(
-        &self,
-        place: &Place,
-        reference: &Reference,
-        known: &K,
-        sole: bool,
-    ) -> Result<Resolved, Fault>
-    where
-        K: Fn(&Digest) -> Option<String> + Send + Sync,
-    {
-        let lookup = Lookup { remote: self.reader(place)?, reference, known };
-        let outcome = timeout_at(self.transport.deadline(), lookup.run(sole)).await;
-        outcome.unwrap_or_else(|_| Err(Fault::Timeout { host: place.registry.to_string() }))
     }
 }

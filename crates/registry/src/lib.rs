@@ -43,6 +43,7 @@ mod registries_conf;
 mod remote;
 mod remove;
 mod resolve;
+mod search;
 mod settings;
 mod tags;
 mod transport;

@@ -33,7 +33,7 @@ impl Remote {
 
     /// The same repository, with tokens that allow something else.
     pub(crate) fn scoped(&self, scope: Scope) -> Self {
-        let access = Access { scope, credentials: self.access.credentials.clone() };
+        let access = Access { scope, ..self.access.clone() };
         Self { access, ..self.clone() }
     }
 

@@ -3,7 +3,7 @@ use tagger_core::reference::{Digest, Reference, Registry, Repository};
 use crate::fault::Fault;
 use crate::keychain::{Credential, Keychain};
 use crate::pull::{Manifest, Pointed};
-use crate::remote::Remote;
+use crate::search::{Asked, Question};
 
 /// Says what a reference points at, and what that is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,52 +18,71 @@ pub struct Resolved {
     pub size: Option<u64>,
 }
 
-/// One look-up at one place.
-pub(crate) struct Lookup<'a, K> {
-    pub(crate) remote: Remote,
-    /// What is looked up, by the name that people gave it; has its registry already.
-    pub(crate) reference: &'a Reference,
-    pub(crate) known: &'a K,
+/// What a reference points at, hashed where it is not known.
+pub(crate) struct Lookup<K> {
+    /// The media type of a digest that is known.
+    pub(crate) known: K,
 }
 
-impl<K: Fn(&Digest) -> Option<String>> Lookup<'_, K> {
-    /// `sole` says that there is no other registry to find it in, so that a known digest need not be looked for.
-    pub(crate) async fn run(&self, sole: bool) -> Result<Resolved, Fault> {
-        if let Some(digest) = self.reference.digest() {
+impl<K: Fn(&Digest) -> Option<String> + Send + Sync> Question for Lookup<K> {
+    type Answer = Resolved;
+
+    async fn ask(&self, Asked { remote, reference, sole }: Asked<'_>) -> Result<Resolved, Fault> {
+        let told = |digest, media_type| resolved(reference, digest, media_type, None);
+        if let Some(digest) = reference.digest() {
             return match (self.known)(digest) {
-                Some(media_type) if sole => Ok(self.resolved(digest.clone(), media_type, None)),
-                Some(media_type) => match self.remote.pointed(digest.as_str()).await? {
-                    Some(_) => Ok(self.resolved(digest.clone(), media_type, None)),
+                Some(media_type) if sole => Ok(told(digest.clone(), media_type)),
+                Some(media_type) => match remote.pointed(digest.as_str()).await? {
+                    Some(_) => Ok(told(digest.clone(), media_type)),
                     None => Err(Fault::NotFound),
                 },
-                None => {
-                    self.remote.manifest(digest).await?.map(|read| self.read(read)).ok_or(Fault::NotFound)
-                }
+                None => match remote.manifest(digest).await? {
+                    Some(manifest) => Ok(self.read(reference, manifest)),
+                    None => Err(Fault::NotFound),
+                },
             };
         }
-        let tag = self.reference.tag().map_or("latest", |tag| tag.as_str());
-        let digest = match self.remote.pointed(tag).await?.ok_or(Fault::NotFound)? {
+        let digest = match remote.pointed(target(reference)).await?.ok_or(Fault::NotFound)? {
             Pointed::At(digest) => digest,
-            Pointed::Read(manifest) => return Ok(self.read(manifest)),
+            Pointed::Read(manifest) => return Ok(self.read(reference, manifest)),
         };
         match (self.known)(&digest) {
-            Some(media_type) => Ok(self.resolved(digest, media_type, None)),
-            None => match self.remote.manifest(&digest).await? {
-                Some(manifest) => Ok(self.read(manifest)),
+            Some(media_type) => Ok(told(digest, media_type)),
+            None => match remote.manifest(&digest).await? {
+                Some(manifest) => Ok(self.read(reference, manifest)),
                 None => Err(Fault::Moved(digest)),
             },
         }
     }
+}
 
-    fn read(&self, manifest: Manifest) -> Resolved {
+impl<K: Fn(&Digest) -> Option<String>> Lookup<K> {
+    fn read(&self, reference: &Reference, manifest: Manifest) -> Resolved {
         let is_new = (self.known)(&manifest.digest).is_none();
         let size = is_new.then_some(manifest.bytes.len() as u64);
-        self.resolved(manifest.digest, manifest.media_type, size)
+        resolved(reference, manifest.digest, manifest.media_type, size)
     }
+}
 
-    fn resolved(&self, digest: Digest, media_type: String, size: Option<u64>) -> Resolved {
-        Resolved { reference: self.reference.clone(), digest, media_type, size }
+fn resolved(reference: &Reference, digest: Digest, media_type: String, size: Option<u64>) -> Resolved {
+    Resolved { reference: reference.clone(), digest, media_type, size }
+}
+
+/// What a reference points at, by the registry's word.
+pub(crate) struct Pointer;
+
+impl Question for Pointer {
+    type Answer = Digest;
+
+    async fn ask(&self, Asked { remote, reference, .. }: Asked<'_>) -> Result<Digest, Fault> {
+        remote.digest_at(target(reference)).await?.ok_or(Fault::NotFound)
     }
+}
+
+/// What is asked for in the reference's repository: its digest, or else its tag.
+fn target(reference: &Reference) -> &str {
+    let tag = || reference.tag().map_or("latest", |tag| tag.as_str());
+    reference.digest().map_or_else(tag, |digest| digest.as_str())
 }
 
 /// The credentials of several keychains: those of the first one first, no credential twice.

@@ -1,7 +1,10 @@
+use std::sync::Arc;
+
 use http::header::LINK;
 use http::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
 use tagger_core::reference::{Reference, TagName};
+use tokio::time::Instant;
 use url::Url;
 
 use crate::client::Client;
@@ -9,6 +12,8 @@ use crate::error::Error;
 use crate::fault::Fault;
 use crate::pull::Manifest;
 use crate::remote::{Remote, unexpected};
+use crate::search::{Asked, Question};
+use crate::settings::Limits;
 use crate::transport::{Call, Origin, Read, Scope, redirected};
 
 /// The most tags of a repository that are taken.
@@ -19,6 +24,8 @@ pub(crate) const MAX_PAGES: usize = 1_000;
 const MAX_PAGE: usize = 4 * 1024 * 1024;
 /// How many entries of a list are asked for at a time.
 const PAGE: usize = 1_000;
+/// How many times as long as looking up an image a list may take.
+const LISTS_LONGER: u32 = 4;
 
 impl Client {
     /// The tags of a reference's repository, in the registry's own order; none where there is no such repository.
@@ -28,7 +35,14 @@ impl Client {
         let told = |fault| Error::At { reference: reference.clone(), fault };
         let Some(registry) = reference.registry() else { return Err(told(Fault::NotFound)) };
         let remote = self.writer(registry, reference.repository()).map_err(told)?;
-        remote.scoped(Scope::pull(reference.repository())).tags().await.map_err(told)
+        let tags = remote.scoped(Scope::pull(reference.repository())).tags().await.map_err(told)?;
+        Ok(tags.unwrap_or_default())
+    }
+
+    /// The tags of the repository of a reference, looked for where [`Client::resolve`] looks: at mirrors and other locations,
+    /// and for a name without a registry in the unqualified ones. A repository that is not there is an error here.
+    pub async fn list(&self, reference: &Reference) -> Result<Arc<[TagName]>, Error> {
+        self.search(reference, &TagList).await
     }
 
     /// Gives the manifest that a reference names by digest another tag in its repository.
@@ -44,8 +58,26 @@ impl Client {
     }
 }
 
+/// The tags of a repository.
+struct TagList;
+
+impl Question for TagList {
+    type Answer = Arc<[TagName]>;
+
+    async fn ask(&self, Asked { remote, .. }: Asked<'_>) -> Result<Arc<[TagName]>, Fault> {
+        let tags = remote.tags().await?;
+        tags.map(Into::into).ok_or(Fault::NotFound)
+    }
+
+    /// A list of many pages takes longer than one image.
+    fn deadline(&self, limits: &Limits) -> Instant {
+        Instant::now() + limits.whole * LISTS_LONGER
+    }
+}
+
 impl Remote {
-    async fn tags(&self) -> Result<Vec<TagName>, Fault> {
+    /// The tags of the repository; none where there is none.
+    async fn tags(&self) -> Result<Option<Vec<TagName>>, Fault> {
         #[derive(Deserialize)]
         struct Page {
             tags: Option<Vec<String>>,
@@ -53,12 +85,12 @@ impl Remote {
         let mut tags = Vec::new();
         let mut next = Some(self.url(&format!("tags/list?n={PAGE}"))?);
         for _ in 0..MAX_PAGES {
-            let Some(url) = next.take() else { return Ok(tags) };
+            let Some(url) = next.take() else { return Ok(Some(tags)) };
             let call = Call { read: Read::Whole(MAX_PAGE), ..Call::new(Method::GET, url.clone()) };
             let answer = self.call(&call).await?;
             match answer.status {
                 StatusCode::OK => {}
-                StatusCode::NOT_FOUND => return Ok(tags),
+                StatusCode::NOT_FOUND => return Ok(None),
                 _ => return Err(unexpected(&answer)),
             }
             let page: Page = serde_json::from_slice(&answer.body).map_err(|_| Fault::ListInvalid)?;

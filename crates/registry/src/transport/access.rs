@@ -11,6 +11,7 @@ use url::Url;
 use super::budget::Budgets;
 use super::challenge::{Scheme, choose};
 use super::connectors::Connectors;
+use super::metrics::Metrics;
 use super::origin::Origin;
 use super::patience;
 use super::problem::ConnectProblem;
@@ -18,7 +19,7 @@ use super::tokens::{Key, NoToken, Tokens, basic_header, fetch};
 use super::wire::{Answer, Call, Wire};
 use crate::fault::Fault;
 use crate::keychain::{Credential, CredentialId};
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{Limits, Settings, SettingsError};
 
 /// Sends calls to registries with the right `Authorization`, and remembers what it learnt about each registry: how it
 /// wants to be shown credentials, its tokens, which credentials it refused, and when it wants to be left alone.
@@ -38,13 +39,23 @@ pub(crate) struct Transport {
 pub(crate) struct Access {
     pub(crate) scope: Scope,
     pub(crate) credentials: Arc<[Credential]>,
+    pub(crate) urgency: Urgency,
 }
 
 impl Access {
     /// To read a repository.
-    pub(crate) fn pull(repository: &Repository, credentials: Vec<Credential>) -> Self {
-        Self { scope: Scope::pull(repository), credentials: credentials.into() }
+    pub(crate) fn pull(repository: &Repository, credentials: Vec<Credential>, urgency: Urgency) -> Self {
+        Self { scope: Scope::pull(repository), credentials: credentials.into(), urgency }
     }
+}
+
+/// Who goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Urgency {
+    /// Somebody waits for it.
+    Urgent,
+    /// It yields to everything else.
+    Patient,
 }
 
 /// What a token is to allow: scopes of the distribution project's token specification.
@@ -91,7 +102,8 @@ struct Showing {
 
 impl Transport {
     pub(crate) fn new(settings: &Settings) -> Result<Self, SettingsError> {
-        let wire = Wire { connectors: Connectors::new(settings)?, limits: settings.limits.clone() };
+        let metrics = Metrics::default();
+        let wire = Wire { connectors: Connectors::new(settings)?, limits: settings.limits.clone(), metrics };
         let hour = Duration::from_secs(60 * 60);
         Ok(Self {
             wire,
@@ -106,6 +118,16 @@ impl Transport {
     /// Lets one registry more be reached.
     pub(crate) fn also_reach(&self, registry: &Registry, plain: bool) {
         self.wire.connectors.also_reach(registry, plain);
+    }
+
+    /// How long things may take.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.wire.limits
+    }
+
+    /// Has everything counted there.
+    pub(crate) fn register(&self, registry: &mut prometheus_client::registry::Registry) {
+        self.wire.metrics.register(registry);
     }
 
     /// Until when everything for one image must be done, if it begins now.

@@ -7,6 +7,7 @@ mod address;
 mod budget;
 mod challenge;
 mod connectors;
+mod metrics;
 mod origin;
 mod patience;
 mod problem;
@@ -17,7 +18,7 @@ mod resolver;
 mod tokens;
 mod wire;
 
-pub(crate) use access::{Access, Scope, Transport};
+pub(crate) use access::{Access, Scope, Transport, Urgency};
 pub use address::AddressKind;
 pub(crate) use origin::Origin;
 pub use problem::{ConnectProblem, TlsProblem};

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
 use super::connectors::Connectors;
+use super::metrics::Metrics;
 use super::origin::Origin;
 use super::patience;
 use super::problem::classify;
@@ -113,6 +114,7 @@ impl Incoming {
 pub(crate) struct Wire {
     pub(crate) connectors: Connectors,
     pub(crate) limits: Limits,
+    pub(super) metrics: Metrics,
 }
 
 impl Wire {
@@ -202,9 +204,12 @@ impl Wire {
             }
         };
         let patience = if call.slow { self.limits.stall } else { self.limits.first_byte };
+        let under_way = self.metrics.begin(origin);
         let answered = timeout(patience, request.send()).await;
-        let answered = answered.map_err(|_| Fault::Timeout { host: origin.to_string() })?;
-        answered.map_err(|error| classify(&error, origin))
+        let answered = answered.map_err(|_| Fault::Timeout { host: origin.to_string() });
+        let answered = answered.and_then(|answered| answered.map_err(|error| classify(&error, origin)));
+        under_way.answered(&answered);
+        answered
     }
 
     /// Sends a body that can be sent only once, and waits for what comes of it as long as `patience` says.
@@ -222,11 +227,13 @@ impl Wire {
         }
         let request = request.header(CONTENT_TYPE, "application/octet-stream").header(CONTENT_LENGTH, length);
         let sending = request.body(body).send();
+        let under_way = self.metrics.begin(&origin);
         let response = tokio::select! {
-            response = sending => response.map_err(|error| classify(&error, &origin))?,
-            () = patience => return Err(Fault::Timeout { host: origin.to_string() }),
+            response = sending => response.map_err(|error| classify(&error, &origin)),
+            () = patience => Err(Fault::Timeout { host: origin.to_string() }),
         };
-        self.answer((Read::Whole(0), true), response, origin, authorization).await
+        under_way.answered(&response);
+        self.answer((Read::Whole(0), true), response?, origin, authorization).await
     }
 
     async fn answer(

@@ -7,11 +7,15 @@
 //!   What takes long, copies into the cache, is done by jobs beside it, and published when they have ended;
 //! * the workloads' loops, one a kind, roll out what the Tags' loop published, and repair what came in while admission was away.
 
+mod attention;
 pub mod cache;
 mod credentials;
 mod events;
+mod hearing;
+mod looks;
+mod matching;
+mod metrics;
 mod mirrors;
-mod registries;
 mod retries;
 mod suspended;
 mod tags;
@@ -26,19 +30,25 @@ use std::time::Duration;
 
 use futures::future::{join, join_all};
 use futures::stream::BoxStream;
+use jiff::Timestamp;
 use kube::Client;
 use kube::runtime::reflector;
 use tagger_api::index::TagIndex;
 use tagger_api::workload::Kind;
 use tagger_core::reference::Reference;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
+use attention::Attention;
 use cache::Cache;
 use credentials::Credentials;
 use events::Events;
+use hearing::Ear;
+use looks::{Eyes, Looks};
+use matching::Repositories;
+pub use metrics::Metrics;
 use mirrors::{Lost, Mirrors, Places, Tidier};
-use registries::Registries;
 use retries::Retries;
 use suspended::Suspended;
 use usage::Usage;
@@ -59,11 +69,14 @@ pub struct Settings {
     pub roll_outs: u16,
     /// Where images are mirrored, as far as an administrator said so.
     pub cache: cache::CacheSettings,
+    /// Where what is done is counted.
+    pub metrics: Metrics,
 }
 
 /// Runs the controller until it is told to stop, and then until what is under way is done.
 ///
-/// `index` is kept up to date from the watch of Tags. `pushes` are the tags that registries tell of; each is a hint, and no more. `ready` becomes true when every watch has told all that there is.
+/// `index` is kept up to date from the watch of Tags. `pushes` are the tags that registries tell of; each is a hint, and no more.
+/// `ready` becomes true when every watch has told all that there is.
 pub async fn run(
     client: Client,
     registry: tagger_registry::Client,
@@ -73,7 +86,6 @@ pub async fn run(
     ready: watch::Sender<bool>,
     stop: CancellationToken,
 ) {
-    drop(pushes);
     let Some(kinds) = served_kinds(&client, &stop).await else { return };
     let suspended = Arc::new(Suspended::default());
     let (events, writing) = Events::new(client.clone(), &settings.instance);
@@ -94,17 +106,26 @@ pub async fn run(
         .collect();
     let indexes: Vec<_> = keepers.iter().map(|keeper| keeper.index.clone()).collect();
     let (tags, writer) = reflector::store();
-    let (mirrors, endings) = Mirrors::new();
+    let (wake, endings) = mpsc::unbounded_channel();
+    let mirrors = Mirrors::new(wake.clone());
+    let repositories = Arc::new(Repositories::default());
+    let attention = Arc::new(Attention::new(Timestamp::now()));
+    let credentials = Arc::new(Credentials::new(client.clone(), registry.clone(), events.clone()));
+    let looking = Eyes::looking(credentials.clone());
+    let metrics = settings.metrics;
+    let looks = Looks::new(settings.imports, looking, attention.clone(), metrics.clone(), wake.clone());
     let usage = Usage { client: client.clone(), workloads: indexes.clone() };
     let context = Arc::new(tags::reconcile::Context {
         cache: Cache::new(client.clone(), settings.cache),
-        credentials: Arc::new(Credentials::new(client.clone(), registry.clone(), events.clone())),
+        credentials,
         client,
         registry,
-        tidier: Arc::new(Tidier::new(events.clone(), usage.clone(), tags)),
+        tidier: Arc::new(Tidier::new(events.clone(), usage.clone(), tags.clone())),
         events,
+        metrics: metrics.clone(),
         retries: Retries::default(),
-        registries: Registries::new(settings.imports),
+        attention,
+        looks,
         usage,
         mirrors,
         places: Arc::new(Places::new(settings.mirrors)),
@@ -121,7 +142,9 @@ pub async fn run(
             }
         }
     };
-    let watched = tags::Watched { index, suspended, workloads: indexes, writer, endings };
+    let ear = Ear { repositories: repositories.clone(), tags, context: context.clone(), metrics, wake };
+    let _listening = AbortOnDropHandle::new(tokio::spawn(ear.listen(pushes)));
+    let watched = tags::Watched { index, suspended, workloads: indexes, repositories, writer, endings };
     let tags = tags::run(context, watched, delivered(), stop.clone());
     let concurrency = settings.roll_outs;
     let workloads: Vec<_> =

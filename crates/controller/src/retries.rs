@@ -11,6 +11,8 @@ use jiff::Timestamp;
 const FIRST: Duration = Duration::from_secs(1);
 /// The longest pause, however often a thing failed.
 const LONGEST: Duration = Duration::from_secs(600);
+/// The longest pause that somebody else may ask for.
+const LONGEST_ASKED: Duration = Duration::from_secs(3600);
 
 /// The failures of objects, by their uid, and when the next try of each is due.
 ///
@@ -33,30 +35,32 @@ impl Retries {
     pub(crate) fn due(&self, uid: &str, version: Option<i64>, now: Timestamp) -> Option<Timestamp> {
         let failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = failures.get(uid).filter(|known| known.version == version)?;
-        Some(if until(known.due, now) > LONGEST * 2 { now } else { known.due })
+        Some(if until(known.due, now) > LONGEST_ASKED * 2 { now } else { known.due })
     }
 
     /// Notes a failure, and says when the next try is due: after the pause that was asked for, or else after one that doubles
-    /// with each failure in turn.
+    /// with each failure in turn, and is `least` at least.
     pub(crate) fn failed(
         &self,
         uid: &str,
         version: Option<i64>,
         asked: Option<Duration>,
+        least: Duration,
         now: Timestamp,
     ) -> Timestamp {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = failures.get(uid).filter(|known| known.version == version);
         let count = before.map_or(0, |known| known.count + 1);
-        let pause = spread(asked.map_or_else(|| pause(count), |asked| asked.clamp(FIRST, LONGEST)), uid);
+        let pause = asked.map_or_else(|| pause(count).max(least), |asked| asked.clamp(FIRST, LONGEST_ASKED));
+        let pause = spread(pause, uid);
         let due = after(now, pause);
         failures.insert(uid.to_owned(), Failures { version, count, due });
         due
     }
 
-    /// Notes that an object is well, or gone.
-    pub(crate) fn forget(&self, uid: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    /// Notes that an object is well, or gone. Says whether it was to be tried again.
+    pub(crate) fn forget(&self, uid: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid).is_some()
     }
 }
 
@@ -88,7 +92,7 @@ mod tests {
 
     fn seconds(retries: &Retries, asked: Option<Duration>) -> u64 {
         let now = Timestamp::UNIX_EPOCH;
-        until(retries.failed("uid", Some(1), asked, now), now).as_secs()
+        until(retries.failed("uid", Some(1), asked, Duration::ZERO, now), now).as_secs()
     }
 
     #[test]
@@ -105,13 +109,20 @@ mod tests {
         let retries = Retries::default();
         assert!((30..=38).contains(&seconds(&retries, Some(Duration::from_secs(30)))));
         assert!((1..=2).contains(&seconds(&retries, Some(Duration::ZERO))));
-        assert!((600..=750).contains(&seconds(&retries, Some(Duration::MAX))));
+        assert!((3600..=4500).contains(&seconds(&retries, Some(Duration::MAX))));
+    }
+
+    #[test]
+    fn a_pause_that_nobody_asked_for_is_as_long_as_the_one_who_tries_has_time_at_least() {
+        let (retries, least) = (Retries::default(), Duration::from_secs(30));
+        let due = retries.failed("uid", Some(1), None, least, Timestamp::UNIX_EPOCH);
+        assert!((30..=38).contains(&until(due, Timestamp::UNIX_EPOCH).as_secs()));
     }
 
     #[test]
     fn a_corrected_specification_is_tried_at_once() {
         let retries = Retries::default();
-        let due = retries.failed("uid", Some(1), None, Timestamp::UNIX_EPOCH);
+        let due = retries.failed("uid", Some(1), None, Duration::ZERO, Timestamp::UNIX_EPOCH);
         assert_eq!(retries.due("uid", Some(1), Timestamp::UNIX_EPOCH), Some(due));
         assert_eq!(retries.due("uid", Some(2), Timestamp::UNIX_EPOCH), None);
         retries.forget("uid");
@@ -122,7 +133,7 @@ mod tests {
     fn a_clock_that_is_set_back_makes_nobody_wait_for_a_day() {
         let retries = Retries::default();
         let tomorrow = Timestamp::from_second(86_400).unwrap();
-        retries.failed("uid", Some(1), None, tomorrow);
+        retries.failed("uid", Some(1), None, Duration::ZERO, tomorrow);
         assert_eq!(retries.due("uid", Some(1), Timestamp::UNIX_EPOCH), Some(Timestamp::UNIX_EPOCH));
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::generation::History;
+use crate::generation::{History, Trigger};
 use crate::mirroring::{self, Mirroring};
 use crate::reference::Reference;
 
@@ -23,6 +23,8 @@ pub struct Situation<'a> {
     pub mirroring: &'a Mirroring,
     /// Set while the last import or copy for this very specification failed: the moment for the next try.
     pub retry_at: Option<Timestamp>,
+    /// Set where the registry is to be looked at again, though the specification asks for nothing: what asks for it.
+    pub look: Option<Trigger>,
     /// The time now.
     pub now: Timestamp,
 }
@@ -38,6 +40,11 @@ pub enum Step {
     Import {
         /// The number of the generation to make.
         number: i64,
+    },
+    /// Ask the registry whether the tag has moved; [`crate::follow::consequence`] says what comes of it.
+    Look {
+        /// What asks for it.
+        trigger: Trigger,
     },
     /// Make a generation the current one that is there already. No registry is asked.
     Select {
@@ -77,7 +84,20 @@ pub fn decide(situation: &Situation<'_>) -> Step {
         Some(wanted) => named(situation, wanted),
         None => following(situation),
     };
-    mirroring::then(step, situation)
+    mirroring::then(look(step, situation), situation)
+}
+
+/// A Tag that is as it is wanted is looked at when something asks for it. One with a number whose `from` was changed waits for the
+/// next number, and what has a digest does not move.
+fn look(step: Step, situation: &Situation<'_>) -> Step {
+    let is_here = situation.history.newest().is_some_and(|newest| newest.is_from(situation.from));
+    match (step, situation.look, situation.retry_at) {
+        (Step::Rest, Some(_), Some(until)) if is_here && until > situation.now => Step::Wait { until },
+        (Step::Rest, Some(trigger), _) if is_here && situation.from.digest().is_none() => {
+            Step::Look { trigger }
+        }
+        (step, ..) => step,
+    }
 }
 
 /// A Tag that names its generation goes to it, or makes it where it is the next one.
@@ -152,6 +172,7 @@ mod tests {
             history: &history(known, from),
             mirroring: &Mirroring::Off,
             retry_at: None,
+            look: None,
             now: Timestamp::UNIX_EPOCH,
         })
     }
@@ -205,10 +226,59 @@ mod tests {
             history: &History::default(),
             mirroring: &Mirroring::Off,
             retry_at: Some(Timestamp::from_second(retry_at).unwrap()),
+            look: None,
             now: Timestamp::from_second(now).unwrap(),
         };
         assert_eq!(decide(&situation), expected);
         assert_eq!(decide(&Situation { suspended: true, ..situation }), Step::Suspended);
+    }
+
+    #[rstest]
+    #[case::one_that_follows(None, 1, HERE, None, Step::Look { trigger: Trigger::Push })]
+    #[case::one_at_its_newest_number(Some(1), 1, HERE, None, Step::Look { trigger: Trigger::Push })]
+    #[case::one_that_a_person_stepped_back(Some(0), 0, HERE, None, Step::Look { trigger: Trigger::Push })]
+    #[case::a_step_comes_first(Some(0), 1, HERE, None, Step::Select { number: 0 })]
+    #[case::an_import_is_a_look(Some(2), 1, HERE, None, Step::Import { number: 2 })]
+    #[case::not_where_a_number_waits_for_the_next(Some(1), 1, "quay.io/company/elsewhere", None, Step::Rest)]
+    #[case::not_before_a_retry(None, 1, HERE, Some(9), Step::Wait { until: Timestamp::from_second(9).unwrap() })]
+    #[case::but_after_it(None, 1, HERE, Some(0), Step::Look { trigger: Trigger::Push })]
+    fn a_tag_is_looked_at_when_something_asks_for_it(
+        #[case] wanted: Option<i64>,
+        #[case] current: i64,
+        #[case] imported_from: &str,
+        #[case] retry_at: Option<i64>,
+        #[case] expected: Step,
+    ) {
+        let situation = Situation {
+            from: &HERE.parse().unwrap(),
+            wanted,
+            suspended: false,
+            current: Some(current),
+            history: &history(&[1, 0], imported_from),
+            mirroring: &Mirroring::Off,
+            retry_at: retry_at.map(|second| Timestamp::from_second(second).unwrap()),
+            look: Some(Trigger::Push),
+            now: Timestamp::UNIX_EPOCH,
+        };
+        assert_eq!(decide(&situation), expected);
+        assert_eq!(decide(&Situation { suspended: true, ..situation }), Step::Suspended);
+    }
+
+    #[test]
+    fn what_has_a_digest_is_not_looked_at() {
+        let pinned = format!("quay.io/company/myapp@sha256:{:064x}", 0);
+        let situation = Situation {
+            from: &pinned.parse().unwrap(),
+            wanted: None,
+            suspended: false,
+            current: Some(0),
+            history: &history(&[0], &pinned),
+            mirroring: &Mirroring::Off,
+            retry_at: None,
+            look: Some(Trigger::Poll),
+            now: Timestamp::UNIX_EPOCH,
+        };
+        assert_eq!(decide(&situation), Step::Rest);
     }
 
     #[test]
@@ -221,6 +291,7 @@ mod tests {
             history: &history(&[1, 0], HERE),
             mirroring: &Mirroring::Off,
             retry_at: Some(Timestamp::MAX),
+            look: None,
             now: Timestamp::UNIX_EPOCH,
         };
         assert_eq!(decide(&situation), Step::Select { number: 0 });

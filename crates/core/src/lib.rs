@@ -9,6 +9,7 @@
 //! knows Kubernetes or HTTP, reads a clock, or can fail for a reason that is not in its arguments.
 
 pub mod decide;
+pub mod follow;
 pub mod generation;
 pub mod mirroring;
 pub mod reference;

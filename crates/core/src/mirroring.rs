@@ -46,7 +46,9 @@ pub(crate) fn then(step: Step, situation: &Situation<'_>) -> Step {
     match (situation.mirroring, &step) {
         (_, Step::Select { .. }) => step,
         (Mirroring::Off, _) if situation.history.iter().any(Generation::is_mirrored) => Step::Restore,
-        (Mirroring::NoCache, Step::Rest | Step::Import { .. } | Step::Wait { .. }) => Step::NoCache,
+        (Mirroring::NoCache, Step::Rest | Step::Look { .. } | Step::Import { .. } | Step::Wait { .. }) => {
+            Step::NoCache
+        }
         (Mirroring::Into(absent), Step::Rest) => copy(situation, absent),
         _ => step,
     }
@@ -128,6 +130,7 @@ mod tests {
             history,
             mirroring,
             retry_at: wish.retry_at,
+            look: None,
             now: at(50),
         })
     }

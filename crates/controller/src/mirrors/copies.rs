@@ -1,6 +1,7 @@
 //! Where the copies of a Tag's images are, and how one gets there.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tagger_core::reference::{Digest, Reference, Registry, Repository, TagName};
@@ -10,7 +11,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::Failure;
 use crate::cache::{CachePlace, CacheProblem};
 use crate::credentials::{Access, Credentials};
-use crate::registries::Registries;
 
 /// The tag of the copy of the generation that workloads use now.
 pub(super) const CURRENT: &str = "current";
@@ -80,7 +80,8 @@ impl Copies {
 
 /// How many copies are under way at once: from each registry, and in all. A registry that hangs does not take all places.
 pub(crate) struct Places {
-    of: Registries,
+    at_once: usize,
+    of: Mutex<HashMap<Option<Registry>, Arc<Semaphore>>>,
     all: Arc<Semaphore>,
 }
 
@@ -91,7 +92,8 @@ impl Places {
     /// Places for this many copies from each registry.
     pub(crate) fn new(at_once: usize) -> Self {
         Self {
-            of: Registries::new(at_once),
+            at_once,
+            of: Mutex::default(),
             all: Arc::new(Semaphore::new(at_once.saturating_mul(REGISTRIES))),
         }
     }
@@ -99,8 +101,13 @@ impl Places {
     /// Waits for a place for a copy from there.
     pub(crate) async fn take(&self, source: &Reference) -> [Option<OwnedSemaphorePermit>; 2] {
         // The semaphores are never closed.
-        let of = self.of.places(source).acquire_owned().await.ok();
+        let of = self.of(source.registry()).acquire_owned().await.ok();
         [of, self.all.clone().acquire_owned().await.ok()]
+    }
+
+    fn of(&self, registry: Option<&Registry>) -> Arc<Semaphore> {
+        let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        of.entry(registry.cloned()).or_insert_with(|| Arc::new(Semaphore::new(self.at_once))).clone()
     }
 }
 

@@ -46,6 +46,17 @@ impl Failure {
         Self { reason: "SecretsUnread", message, end: End::Source, retry: Retry::Soon }
     }
 
+    /// A repository of which a policy chooses nothing.
+    pub(crate) fn nothing_chosen(from: &Reference, why: &str) -> Self {
+        // A repository's name alone; no tag was asked for.
+        let repository = from.registry().map_or_else(
+            || from.repository().to_string(),
+            |registry| format!("{registry}/{}", from.repository()),
+        );
+        let message = format!("{repository}: {why}");
+        Self { reason: "NothingChosen", message, end: End::Source, retry: Retry::WhenChanged }
+    }
+
     /// A copy that went on for too long.
     pub(crate) fn too_slow(source: &Reference, limit: Duration) -> Self {
         let hours = limit.as_secs() / 3600;

@@ -92,10 +92,9 @@ struct Job {
 }
 
 impl Mirrors {
-    /// No jobs, and the Tags whose jobs end.
-    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<ObjectRef<Tag>>) {
-        let (ended, endings) = mpsc::unbounded_channel();
-        (Self { table: Arc::default(), ended }, endings)
+    /// No jobs. The Tags whose jobs end are sent to `ended`.
+    pub(crate) fn new(ended: mpsc::UnboundedSender<ObjectRef<Tag>>) -> Self {
+        Self { table: Arc::default(), ended }
     }
 
     /// Looks for a job. A copy for anything else is ended.
@@ -196,6 +195,11 @@ mod tests {
         Errand::Import { number, from: "quay.io/a/b:latest".into(), to: "cache.internal/dev/b".into() }
     }
 
+    fn mirrors() -> (Mirrors, mpsc::UnboundedReceiver<ObjectRef<Tag>>) {
+        let (ended, endings) = mpsc::unbounded_channel();
+        (Mirrors::new(ended), endings)
+    }
+
     fn hanging() -> (CancellationToken, impl Future<Output = Option<Outcome>> + Send) {
         let ended = CancellationToken::new();
         let guard = ended.clone().drop_guard();
@@ -207,7 +211,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_is_found_while_it_runs_and_what_came_of_it_until_that_was_noted() {
-        let (mirrors, mut endings) = Mirrors::new();
+        let (mirrors, mut endings) = mirrors();
         assert!(matches!(mirrors.look("uid", &import(0)), Found::Nothing));
         let go = CancellationToken::new();
         let wait = go.clone();
@@ -227,7 +231,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_copy_that_is_wanted_no_more_ends_at_once() {
-        let (mirrors, _endings) = Mirrors::new();
+        let (mirrors, _endings) = mirrors();
         let ends: [fn(&Mirrors); 4] = [
             |mirrors| drop(mirrors.look("uid", &import(1))),
             |mirrors| mirrors.no_copy("uid"),
@@ -245,7 +249,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_copy_waits_until_the_cache_was_tidied() {
-        let (mirrors, mut endings) = Mirrors::new();
+        let (mirrors, mut endings) = mirrors();
         let go = CancellationToken::new();
         let wait = go.clone();
         mirrors.start(&tag(), Errand::Tidy, async move {
@@ -261,7 +265,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_that_panics_has_failed() {
-        let (mirrors, mut endings) = Mirrors::new();
+        let (mirrors, mut endings) = mirrors();
         mirrors.start(&tag(), import(0), async { panic!("an error of ours") });
         endings.recv().await.unwrap();
         assert!(matches!(mirrors.look("uid", &import(0)), Found::Ended(Err(_))));

@@ -12,14 +12,14 @@ use tagger_core::generation::Generation;
 use tagger_core::mirroring::{Absent, Mirroring, absent, source_of};
 use tagger_core::reference::{Reference, TagName};
 
-use super::asking::imported;
+use super::asking::Intake;
 use super::outcome;
-use super::reconcile::{Context, Error, uid};
+use super::reconcile::{Aim, Context, Error, uid};
 use crate::cache::CacheProblem;
 use crate::credentials::Access;
 use crate::events::Tone;
 use crate::mirrors::{Copies, Copying, Errand, Failure, Found, Layout};
-use crate::retries::{spread, until};
+use crate::retries::{after, spread, until};
 
 /// How soon a Tag is looked at again that has no cache to go to: nobody tells when one appears.
 const NO_CACHE: Duration = Duration::from_secs(30);
@@ -77,6 +77,7 @@ impl Context {
         tag: &Tag,
         copies: &Copies,
         mirroring: &Mirroring,
+        poll: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Action, Error> {
         self.settle(tag, &outcome::ready(tag), now).await?;
@@ -96,9 +97,10 @@ impl Context {
                     return Ok(Action::await_change());
                 }
                 (Found::Busy(_), _) => return Ok(Action::await_change()),
-                _ => return Ok(Action::requeue(spread(TURN, uid(tag)))),
+                _ => next = after(now, spread(TURN, uid(tag))),
             }
         }
+        next = poll.map_or(next, |poll| next.min(poll));
         if let Mirroring::Into(absent) = mirroring {
             next = absent.iter().filter_map(|absent| absent.retry_at).fold(next, Timestamp::min);
         }
@@ -115,39 +117,39 @@ impl Context {
         Ok(Action::await_change())
     }
 
-    /// Imports a generation when its copy is in the cache: asks what it is, has it copied, publishes it.
+    /// Imports what was seen when its copy is in the cache: has it copied, publishes it.
     pub(super) async fn import_into_cache(
         &self,
         tag: &Tag,
-        from: &Reference,
-        number: i64,
+        aim: &Aim,
+        intake: &Intake,
         quiet: bool,
         copies: &Copies,
         now: Timestamp,
     ) -> Result<Action, Error> {
+        let number = intake.number;
         let errand = Errand::Import { number, from: tag.spec.from.clone(), to: copies.name() };
         let age = match self.mirrors.look(uid(tag), &errand) {
             Found::Busy(age) => age,
             Found::Ended(Ok(new)) => {
                 let new = Generation { imported_at: outcome::whole_seconds(now), ..new };
-                return self.publish_copy(tag, new, copies, now).await;
+                return self.publish_copy(tag, aim, intake, new, copies, now).await;
             }
             Found::Ended(Err(failure)) => {
                 self.mirrors.done(uid(tag));
+                // The next try asks again what there is to copy.
+                self.looks.done(uid(tag));
                 let what = format!("import of {}", tag.spec.from);
-                return self.give_up_for_now(tag, &what, &failure, now).await;
+                return self.give_up_for_now(tag, &what, &failure, Duration::ZERO, now).await;
             }
-            Found::Nothing => match self.ask(tag, from, now).await? {
-                Err(action) => return Ok(action),
-                Ok((resolved, access)) => {
-                    let source = resolved.reference.pinned(&resolved.digest);
-                    let copy = copies.reference(&resolved.digest).to_string();
-                    let new = imported(tag, number, resolved, now).moved_to(&copy);
-                    let copying = self.copying(source, access, copies, Copies::tags(number, true));
-                    self.start(tag, errand, copying, new);
-                    Duration::ZERO
-                }
-            },
+            Found::Nothing => {
+                let digest = &intake.resolved.digest;
+                let source = intake.resolved.reference.pinned(digest);
+                let new = intake.generation(tag, now).moved_to(&copies.reference(digest).to_string());
+                let (access, tags) = (self.credentials.of(tag).await, Copies::tags(number, intake.is_current));
+                self.start(tag, errand, self.copying(source, access, copies, tags), new);
+                Duration::ZERO
+            }
         };
         let (from, to) = (&tag.spec.from, copies.name());
         let message =
@@ -158,12 +160,14 @@ impl Context {
     async fn publish_copy(
         &self,
         tag: &Tag,
+        aim: &Aim,
+        intake: &Intake,
         new: Generation,
         copies: &Copies,
         now: Timestamp,
     ) -> Result<Action, Error> {
         let before = tag.status.as_ref().map_or(0, |status| status.references.len());
-        if let Some(status) = self.publish(tag, new, now).await? {
+        if let Some(status) = self.publish(tag, aim, intake, new, now).await? {
             self.mirrors.done(uid(tag));
             if status.references.len() > before {
                 // Nothing fell out of the history, and the copy was given the tag of the current generation.
@@ -211,7 +215,7 @@ impl Context {
                     true => Ok(self.leave_lost(tag, number, &failure, now)),
                     false => {
                         let what = format!("copy of generation {number}");
-                        self.give_up_for_now(tag, &what, &failure, now).await
+                        self.give_up_for_now(tag, &what, &failure, Duration::ZERO, now).await
                     }
                 };
             }

@@ -2,7 +2,7 @@
 
 mod asking;
 mod cached;
-mod outcome;
+pub(crate) mod outcome;
 pub(crate) mod reconcile;
 
 use std::collections::HashSet;
@@ -21,6 +21,7 @@ use tagger_api::{Tag, TagSpec};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::matching::Repositories;
 use crate::suspended::Suspended;
 use crate::watching::kept;
 use crate::workloads::Index;
@@ -35,22 +36,24 @@ pub(crate) struct Watched {
     pub(crate) index: Arc<TagIndex>,
     pub(crate) suspended: Arc<Suspended>,
     pub(crate) workloads: Vec<Index>,
+    pub(crate) repositories: Arc<Repositories>,
     pub(crate) writer: Writer<Tag>,
-    /// The Tags whose jobs ended.
+    /// The Tags whose jobs and looks ended, and those that a registry told of.
     pub(crate) endings: mpsc::UnboundedReceiver<ObjectRef<Tag>>,
 }
 
 /// Watches the Tags until told to stop. `listed` is called when all of them are known.
 pub(crate) async fn run(
     context: Arc<Context>,
-    Watched { index, suspended, workloads, writer, mut endings }: Watched,
+    Watched { index, suspended, workloads, repositories, writer, mut endings }: Watched,
     listed: impl FnOnce() + Send + 'static,
     stop: CancellationToken,
 ) {
     let reader = writer.as_reader();
-    let mirrors = context.mirrors.clone();
+    let ending = context.clone();
     let mut told = HashSet::new();
-    let mut noter = Noter { index, suspended, workloads, listed: HashSet::new() };
+    let registry = context.registry.clone();
+    let mut noter = Noter { index, suspended, workloads, repositories, registry, listed: HashSet::new() };
     let (forgetter, mut listed) = (context.clone(), Some(listed));
     let events = decodable(context.client.clone()).inspect(move |event| {
         if let Ok(event) = event {
@@ -61,7 +64,7 @@ pub(crate) async fn run(
                 Event::InitApply(tag) => told.extend(tag.metadata.uid.clone()),
                 Event::InitDone => {
                     // Tags that went while the watch was broken: what is done for them ends.
-                    forgetter.mirrors.retain(&std::mem::take(&mut told));
+                    forgetter.retain(&std::mem::take(&mut told));
                     listed.take().into_iter().for_each(|listed| listed());
                 }
                 Event::Apply(_) => {}
@@ -77,7 +80,8 @@ pub(crate) async fn run(
         .run(reconcile::reconcile, reconcile::after_error, context)
         .for_each(|_| async {})
         .await;
-    mirrors.stop();
+    ending.mirrors.stop();
+    ending.looks.stop();
 }
 
 /// The watch of all Tags, without those that can't be decoded: one of them must not hide the others.
@@ -138,6 +142,8 @@ struct Noter {
     index: Arc<TagIndex>,
     suspended: Arc<Suspended>,
     workloads: Vec<Index>,
+    repositories: Arc<Repositories>,
+    registry: tagger_registry::Client,
     listed: HashSet<(String, String)>,
 }
 
@@ -148,6 +154,7 @@ impl Noter {
             Event::Delete(tag) => {
                 let (namespace, name) = (tag.namespace().unwrap_or_default(), tag.name_any());
                 self.index.remove(&namespace, &name);
+                self.repositories.remove(tag);
                 self.suspended.set(&namespace, &name, false);
             }
             Event::Init => self.listed.clear(),
@@ -157,6 +164,7 @@ impl Noter {
             }
             Event::InitDone => {
                 let listed = std::mem::take(&mut self.listed);
+                self.repositories.retain(&listed);
                 self.index
                     .retain(|namespace, name| listed.contains(&(namespace.to_owned(), name.to_owned())));
             }
@@ -165,6 +173,7 @@ impl Noter {
 
     fn set(&self, tag: &Tag) {
         let (namespace, name) = (tag.namespace().unwrap_or_default(), tag.name_any());
+        self.repositories.set(tag, &self.registry);
         let current = tag.status.as_ref().and_then(|status| status.current());
         let reference = current.map(|current| current.image_reference.as_str());
         let moved = self.index.set(&namespace, &name, reference);

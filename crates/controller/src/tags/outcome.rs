@@ -45,18 +45,18 @@ pub(crate) fn at(tag: &Tag, number: i64, history: History, now: Timestamp) -> Ta
     settled(&tag, &ready(&tag), now)
 }
 
-/// The status of a Tag that has imported a generation.
+/// The status of a Tag that has imported a generation, and is at this one with it.
 pub(crate) fn imported(
     tag: &Tag,
     new: Generation,
+    current: i64,
     now: Timestamp,
     in_use: impl Fn(&Generation) -> bool,
 ) -> TagStatus {
     let history = tag.status.as_ref().map(|status| status.references.clone()).unwrap_or_default();
-    let number = new.generation;
-    let history = history.with(new, tag.spec.history_length(), number, in_use);
+    let history = history.with(new, tag.spec.history_length(), current, in_use);
     let attempt = ImportAttempt { when: whole_seconds(now), succeed: true, reason: String::new() };
-    TagStatus { last_import_attempt: Some(attempt), ..at(tag, number, history, now) }
+    TagStatus { last_import_attempt: Some(attempt), ..at(tag, current, history, now) }
 }
 
 /// The status of a Tag whose import failed: what it had stays.
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn an_import_makes_its_generation_the_current_one() {
         let status =
-            imported(&tag(vec![generation(0)], Some(0)), generation(1), Timestamp::UNIX_EPOCH, |_| false);
+            imported(&tag(vec![generation(0)], Some(0)), generation(1), 1, Timestamp::UNIX_EPOCH, |_| false);
         assert_eq!((status.generation, status.references.len()), (Some(1), 2));
         assert_eq!(status.image_reference, Some(generation(1).image_reference));
         assert_eq!(status.observed_generation, Some(4));

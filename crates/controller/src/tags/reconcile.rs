@@ -1,6 +1,6 @@
 //! One look at a Tag: what it needs, done.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,14 +15,17 @@ use tagger_api::{Tag, TagStatus};
 use tagger_core::decide::{Situation, Step, decide, refusal};
 use tagger_core::generation::{Generation, History};
 use tagger_core::reference::Reference;
+use tagger_core::tracking::Tracking;
 
-use super::asking::imported;
+use super::asking::{Intake, Looked};
 use super::outcome;
+use crate::attention::{Attention, Due};
 use crate::cache::Cache;
 use crate::credentials::Credentials;
 use crate::events::{Events, Tone};
-use crate::mirrors::{Lost, Mirrors, Places, Tidier};
-use crate::registries::Registries;
+use crate::looks::Looks;
+use crate::metrics::Metrics;
+use crate::mirrors::{Copies, Lost, Mirrors, Places, Tidier};
 use crate::retries::{Retries, until};
 use crate::usage::{Usage, UsageError};
 
@@ -31,8 +34,11 @@ pub(crate) struct Context {
     pub(crate) client: Client,
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) events: Events,
+    pub(crate) metrics: Metrics,
     pub(crate) retries: Retries,
-    pub(crate) registries: Registries,
+    /// Which Tags are to be looked at though nothing of them changed.
+    pub(crate) attention: Arc<Attention>,
+    pub(crate) looks: Looks,
     pub(crate) usage: Usage,
     /// The client that namespaces give their credentials to.
     pub(crate) registry: tagger_registry::Client,
@@ -53,6 +59,9 @@ pub(crate) enum Error {
     /// The API server did not take the status.
     #[error("the status of the Tag could not be written: {0}")]
     Status(#[source] kube::Error),
+    /// The API server did not let the specification be raised.
+    #[error("spec.generation could not be raised, though the image has a new digest: {0}; does Tagger have the rights of its manifests?")]
+    Raise(#[source] kube::Error),
     /// Which generations are in use could not be found out, so none may go.
     #[error("which generations of the Tag are in use could not be found out: {0}")]
     Usage(#[source] UsageError),
@@ -64,21 +73,30 @@ pub(crate) enum Error {
 /// How long the API server may take. Registries have limits of their own.
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// What a specification asks for, read.
+#[derive(Debug)]
+pub(super) struct Aim {
+    /// Where the Tag imports from.
+    pub(super) from: Reference,
+    /// What makes it look without a person.
+    pub(super) tracking: Tracking,
+}
+
 /// Looks at a Tag and does its next step. Doing it twice is as doing it once: a status is written only over the version of
 /// the Tag that was looked at.
 pub(crate) async fn reconcile(tag: Arc<Tag>, context: Arc<Context>) -> Result<Action, Error> {
     if tag.metadata.deletion_timestamp.is_some() {
-        context.mirrors.no_copy(uid(&tag));
+        context.drop_work(&tag);
         return Ok(Action::await_change());
     }
     if context.is_past(&tag) {
         return Ok(Action::await_change());
     }
     let now = Timestamp::now();
-    let from = match readable(&tag) {
-        Ok(from) => from,
+    let aim = match readable(&tag) {
+        Ok(aim) => aim,
         Err(stalled) => {
-            context.mirrors.no_copy(uid(&tag));
+            context.drop_work(&tag);
             return context.settle(&tag, &stalled, now).await;
         }
     };
@@ -86,30 +104,53 @@ pub(crate) async fn reconcile(tag: Arc<Tag>, context: Arc<Context>) -> Result<Ac
     let status = tag.status.as_ref();
     let copies = context.copies_of(&tag).await;
     let mirroring = context.mirroring(&tag, copies.as_ref());
-    let situation = Situation {
-        from: &from,
+    let due = context.due(&tag, &aim, now);
+    let mut situation = Situation {
+        from: &aim.from,
         wanted: tag.spec.generation,
         suspended: tag.spec.is_suspended(),
         current: status.and_then(|status| status.generation),
         history: status.map_or(&none, |status| &status.references),
         mirroring: &mirroring,
         retry_at: context.retries.due(uid(&tag), tag.metadata.generation, now),
+        look: if let Due::Now(trigger) = due { Some(trigger) } else { None },
         now,
     };
-    let step = decide(&situation);
+    let mut step = decide(&situation);
     let copies = match copies {
         Some(Err(problem)) if step == Step::NoCache => return context.no_cache(&tag, &problem, now).await,
         copies => copies.and_then(Result::ok),
     };
     let quiet = situation.retry_at.is_some();
     // While something else that failed waits, a copy goes on, and what came of one is kept.
-    let goes_on = matches!((&step, &copies), (Step::Import { .. } | Step::Mirror { .. }, Some(_)));
+    let goes_on =
+        matches!((&step, &copies), (Step::Import { .. } | Step::Look { .. } | Step::Mirror { .. }, Some(_)));
     if !goes_on && !matches!(step, Step::Wait { .. }) {
         context.mirrors.no_copy(uid(&tag));
     }
+    match step {
+        // Boxed, since most Tags never come this far, and there may be very many of them.
+        Step::Import { .. } | Step::Look { .. } => {
+            match Box::pin(context.look(&tag, &aim, (&step, &situation))).await? {
+                Looked::Later(action) => return Ok(action),
+                Looked::New(intake) => {
+                    return Box::pin(context.take_in(&tag, &aim, &intake, quiet, copies, now)).await;
+                }
+                Looked::Same => {
+                    situation.look = None;
+                    step = decide(&situation);
+                }
+            }
+        }
+        _ => context.looks.done(uid(&tag)),
+    }
+    let poll = context.next_poll(&tag, &aim, now);
     match (step, copies) {
-        (Step::Rest, Some(copies)) => context.rest_in_cache(&tag, &copies, &mirroring, now).await,
-        (Step::Rest | Step::NoCache, _) => context.settle(&tag, &outcome::ready(&tag), now).await,
+        (Step::Rest, Some(copies)) => context.rest_in_cache(&tag, &copies, &mirroring, poll, now).await,
+        (Step::Rest | Step::NoCache, _) => {
+            context.settle(&tag, &outcome::ready(&tag), now).await?;
+            Ok(poll.map_or_else(Action::await_change, |poll| Action::requeue(until(poll, now))))
+        }
         (Step::Suspended, _) => context.settle(&tag, &outcome::suspended(&tag), now).await,
         (Step::Wait { until: due }, _) => Ok(Action::requeue(until(due, now))),
         (Step::Refuse { choices }, _) => {
@@ -118,28 +159,24 @@ pub(crate) async fn reconcile(tag: Arc<Tag>, context: Arc<Context>) -> Result<Ac
         }
         (Step::Select { number }, _) => context.select(&tag, number, now).await,
         (Step::Restore, _) => context.restore(&tag).await,
-        // Boxed, since most looks never come this far, and there may be very many of them.
         (Step::Mirror { number, quiet }, Some(copies)) => {
             Box::pin(context.mirror(&tag, number, quiet, &copies, now)).await
         }
-        (Step::Mirror { .. }, None) => Ok(Action::await_change()),
-        (Step::Import { number }, None) => Box::pin(context.import(&tag, &from, number, now)).await,
-        (Step::Import { number }, Some(copies)) => {
-            Box::pin(context.import_into_cache(&tag, &from, number, quiet, &copies, now)).await
-        }
+        // What is looked at has been.
+        (Step::Mirror { .. } | Step::Import { .. } | Step::Look { .. }, _) => Ok(Action::await_change()),
     }
 }
 
 /// What the controller does after an error: the next try comes soon, and later each time.
 pub(crate) fn after_error(tag: Arc<Tag>, error: &Error, context: Arc<Context>) -> Action {
     let now = Timestamp::now();
-    let due = context.retries.failed(uid(&tag), tag.metadata.generation, None, now);
+    let due = context.retries.failed(uid(&tag), tag.metadata.generation, None, Duration::ZERO, now);
     tracing::warn!(namespace = tag.namespace(), name = tag.name_any(), %error, "Tag: trying again");
     Action::requeue(until(due, now))
 }
 
-/// The reference to import from, or the state of a Tag whose specification can't be followed.
-fn readable(tag: &Tag) -> Result<Reference, State> {
+/// What a Tag asks for, or the state of one whose specification can't be followed.
+fn readable(tag: &Tag) -> Result<Aim, State> {
     let problems = validation::problems(&tag.spec);
     if !problems.is_empty() {
         let told: Vec<String> =
@@ -151,11 +188,12 @@ fn readable(tag: &Tag) -> Result<Reference, State> {
             format!("{field} is not done by this version of Tagger; remove it, and the Tag goes on without");
         return Err(State::Stalled { reason: "NotImplemented", message });
     }
-    let invalid = |error: tagger_core::reference::ReferenceError| State::Stalled {
-        reason: "InvalidSpec",
-        message: format!("spec.from: {error}"),
-    };
-    tag.spec.from.parse().map_err(invalid)
+    let invalid =
+        |message: String| State::Stalled { reason: "InvalidSpec", message };
+    let from = tag.spec.from.parse();
+    let from = from.map_err(|error: tagger_core::reference::ReferenceError| invalid(format!("spec.from: {error}")))?;
+    let tracking = tag.spec.tracking().map_err(|problem| invalid(format!("{}: {}", problem.field, problem.message)))?;
+    Ok(Aim { from, tracking })
 }
 
 impl Context {
@@ -195,29 +233,37 @@ impl Context {
         Ok(Action::await_change())
     }
 
-    async fn import(
+    /// Imports what was seen: at once, or when its copy is in the cache.
+    async fn take_in(
         &self,
         tag: &Tag,
-        from: &Reference,
-        number: i64,
+        aim: &Aim,
+        intake: &Intake,
+        quiet: bool,
+        copies: Option<Copies>,
         now: Timestamp,
     ) -> Result<Action, Error> {
-        match self.ask(tag, from, now).await? {
-            Err(action) => Ok(action),
-            Ok((resolved, _)) => {
-                self.publish(tag, imported(tag, number, resolved, now), now).await?;
+        match copies {
+            Some(copies) => self.import_into_cache(tag, aim, intake, quiet, &copies, now).await,
+            None => {
+                self.publish(tag, aim, intake, intake.generation(tag, now), now).await?;
                 Ok(Action::await_change())
             }
         }
     }
 
-    /// Writes a new generation as the current one. Says whether it was written, and where it was, what with it.
+    /// Writes a new generation, as the current one where it is to be that. Says whether it was written, and where it was, what
+    /// with it.
     pub(super) async fn publish(
         &self,
         tag: &Tag,
+        aim: &Aim,
+        intake: &Intake,
         new: Generation,
         now: Timestamp,
     ) -> Result<Option<TagStatus>, Error> {
+        let before = tag.status.as_ref().and_then(|status| status.generation);
+        let current = before.filter(|_| !intake.is_current).unwrap_or(new.generation);
         let namespace = tag.namespace().unwrap_or_default();
         let full =
             tag.status.as_ref().is_some_and(|status| status.references.is_full(tag.spec.history_length()));
@@ -225,14 +271,20 @@ impl Context {
             true => timely(self.usage.of(&namespace)).await?.map_err(Error::Usage)?,
             false => Default::default(),
         };
-        let note = format!("imported generation {}: {}", new.generation, new.image_reference);
-        let status = outcome::imported(tag, new, now, |old| {
+        let imported = format!("imported generation {}: {}", new.generation, new.image_reference);
+        let note = match current == new.generation {
+            true => imported,
+            false => format!("{imported}; generation {current} stays the current one, as spec.generation says"),
+        };
+        let status = outcome::imported(tag, new, current, now, |old| {
             old.digest().is_some_and(|digest| digests.contains(&digest))
         });
         let written = self.write(tag, status.clone()).await?;
         if written {
             tracing::info!(namespace, name = tag.name_any(), "{note}");
             self.events.tell(tag.object_ref(&()), Tone::Normal, "Imported", "Import", note);
+            self.metrics.imported(intake.trigger);
+            self.noted(tag, aim, intake.heard, now);
         }
         self.retries.forget(uid(tag));
         Ok(written.then_some(status))
@@ -260,8 +312,49 @@ impl Context {
         }
     }
 
+    /// Notes that a registry told of a Tag. Says whether it is to be reconciled for that: a burst is one hint, and one that comes
+    /// while the Tag waits for another try has it tried now.
+    pub(crate) fn hint(&self, tag: &Tag) -> bool {
+        let is_news = self.attention.hint(uid(tag));
+        self.retries.forget(uid(tag)) || is_news
+    }
+
+    /// Whether a Tag is to be looked at now though its specification asks for nothing, or when.
+    fn due(&self, tag: &Tag, aim: &Aim, now: Timestamp) -> Due {
+        let observed = tag.status.as_ref().and_then(|status| status.observed_generation);
+        // A policy says where to look and not what is there: one that follows and was changed is looked at again.
+        if tag.spec.policy.is_some() && tag.spec.generation.is_none() && observed != tag.metadata.generation {
+            self.attention.is_respecified(uid(tag), tag.metadata.generation);
+        }
+        self.attention.due(uid(tag), &aim.tracking, now)
+    }
+
+    /// When a Tag is polled next.
+    fn next_poll(&self, tag: &Tag, aim: &Aim, now: Timestamp) -> Option<Timestamp> {
+        match self.attention.due(uid(tag), &aim.tracking, now) {
+            Due::At(next) => Some(next),
+            // What is due and not done can't be done with this specification; and of a hint the Tag is told besides.
+            Due::Now(_) | Due::Never => None,
+        }
+    }
+
+    /// Gives up what is done for a Tag beside the looks at it.
+    fn drop_work(&self, tag: &Tag) {
+        self.mirrors.no_copy(uid(tag));
+        self.looks.done(uid(tag));
+    }
+
+    /// Forgets what is done for all Tags but these, by their uid.
+    pub(crate) fn retain(&self, uids: &HashSet<String>) {
+        self.mirrors.retain(uids);
+        self.looks.retain(uids);
+        self.attention.retain(uids);
+    }
+
     /// Forgets a Tag that is gone.
     pub(crate) fn forget(&self, tag: &Tag) {
+        self.attention.forget(uid(tag));
+        self.looks.done(uid(tag));
         self.credentials.forget(tag);
         self.retries.forget(uid(tag));
         self.mirrors.done(uid(tag));
@@ -271,7 +364,7 @@ impl Context {
     }
 }
 
-async fn timely<T>(call: impl Future<Output = T>) -> Result<T, Error> {
+pub(super) async fn timely<T>(call: impl Future<Output = T>) -> Result<T, Error> {
     tokio::time::timeout(LONGEST, call).await.map_err(|_| Error::TooSlow)
 }
 

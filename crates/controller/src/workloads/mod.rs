@@ -169,7 +169,7 @@ async fn reconcile(workload: Arc<Workload>, context: Arc<Context>) -> Result<Act
 fn after_error(workload: Arc<Workload>, error: &rollout::Error, context: Arc<Context>) -> Action {
     let now = Timestamp::now();
     let targets = plan::targets(context.served.kind, &workload, &context.tags, &context.suspended);
-    let due = context.retries.failed(uid(&workload), version(&targets), None, now);
+    let due = context.retries.failed(uid(&workload), version(&targets), None, Duration::ZERO, now);
     let (kind, name) = (context.served.kind.names().1, workload.name_any());
     tracing::warn!(kind, namespace = workload.namespace(), name, %error, "roll-out: trying again");
     context.tell(&workload, Tone::Warning, "RollOutFailed", error.to_string());

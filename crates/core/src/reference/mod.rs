@@ -74,6 +74,13 @@ impl Reference {
         Self { registry: Some(registry), repository, target: Target::Digest { tag: None, digest } }
     }
 
+    /// The same repository with this tag, and no digest.
+    #[must_use]
+    pub fn with_tag(&self, tag: &TagName) -> Self {
+        let (registry, repository) = (self.registry.clone(), self.repository.clone());
+        Self { registry, repository, target: Target::Tag(tag.clone()) }
+    }
+
     /// The registry, or none for a name that is still to be looked up in the unqualified registries.
     pub fn registry(&self) -> Option<&Registry> {
         self.registry.as_ref()

@@ -1,0 +1,52 @@
+//! What registries tell of pushes becomes hints for the Tags that are meant.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use kube::runtime::reflector::{ObjectRef, Store};
+use tagger_api::Tag;
+use tagger_core::reference::Reference;
+use tokio::sync::mpsc;
+
+use crate::matching::Repositories;
+use crate::metrics::Metrics;
+use crate::tags::reconcile::Context;
+
+/// Who listens, and whom it tells.
+pub(crate) struct Ear {
+    pub(crate) repositories: Arc<Repositories>,
+    pub(crate) tags: Store<Tag>,
+    pub(crate) context: Arc<Context>,
+    pub(crate) metrics: Metrics,
+    /// The Tags that are to be looked at.
+    pub(crate) wake: mpsc::UnboundedSender<ObjectRef<Tag>>,
+}
+
+impl Ear {
+    /// Listens until nobody tells anything any more. What comes before the Tags are known waits until they are.
+    pub(crate) async fn listen(self, mut pushes: BoxStream<'static, Vec<Reference>>) {
+        if self.tags.wait_until_ready().await.is_err() {
+            return;
+        }
+        while let Some(pushed) = pushes.next().await {
+            for reference in &pushed {
+                self.hear(reference);
+                // Thousands may come at once, and each may mean many Tags.
+                tokio::task::consume_budget().await;
+            }
+        }
+    }
+
+    fn hear(&self, pushed: &Reference) {
+        let meant = self.repositories.meant(pushed, &self.tags, &self.context.registry);
+        tracing::debug!(%pushed, tags = meant.len(), "told of a push");
+        self.metrics.heard(!meant.is_empty());
+        for tag in meant {
+            if self.context.hint(&tag) {
+                // Nobody listens only while everything is being shut down.
+                let _ = self.wake.send(ObjectRef::from_obj(&*tag));
+            }
+        }
+    }
+}

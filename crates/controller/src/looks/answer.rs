@@ -1,0 +1,173 @@
+//! How a registry is asked what a Tag follows: a tag by its name, or the one that a policy chooses.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use tagger_api::Tag;
+use tagger_core::generation::Generation;
+use tagger_core::policy::Choice;
+use tagger_core::reference::{Digest, Reference, TagName};
+use tagger_registry::{Client, Fault, Resolved, Retry};
+
+use super::{Heard, Looking, Seen, Urgency};
+use crate::credentials::{Access, Credentials};
+use crate::mirrors::Failure;
+use crate::tags::outcome;
+
+/// How many candidates of a policy are asked for their digests at once.
+const AT_ONCE: usize = 8;
+/// How many candidates may be asked for one look. More are a filter that is too wide.
+const CANDIDATES: usize = 500;
+
+/// Looks at registries, each Tag with the credentials of its namespace.
+pub(crate) struct Eyes(Arc<Credentials>);
+
+impl Eyes {
+    /// Looks with these credentials.
+    pub(crate) fn looking(credentials: Arc<Credentials>) -> Looking {
+        let eyes = Arc::new(Self(credentials));
+        Arc::new(move |tag, urgency| -> BoxFuture<'static, (Heard, Seen)> {
+            let eyes = eyes.clone();
+            async move { eyes.look(&tag, urgency).await }.boxed()
+        })
+    }
+
+    async fn look(&self, tag: &Tag, urgency: Urgency) -> (Heard, Seen) {
+        // Whoever asks has read both of them; they can't fail here.
+        let (Ok(from), Ok(choice)) = (tag.spec.from.parse::<Reference>(), tag.spec.choice()) else {
+            return (Heard::Unknown, Err(Failure::internal()));
+        };
+        let access = self.0.of(tag).await;
+        if let (None, Some(why)) = (from.registry(), access.uncertainty()) {
+            // A registry that refuses us for that would be passed over, and the image of the next one taken.
+            return (Heard::Unknown, Err(Failure::without_secrets(&from, &why)));
+        }
+        let client = match urgency {
+            Urgency::Urgent => access.client.clone(),
+            Urgency::Patient => access.client.patient(),
+        };
+        let sight = Sight { client: &client, tag, from: &from };
+        let seen = match choice {
+            None => sight.resolve(&from).await,
+            Some(choice) => sight.choose(&choice).await,
+        };
+        match seen {
+            Ok(resolved) => (Heard::Answer, Ok(resolved)),
+            Err(Blind::Choice(failure)) => (Heard::Answer, Err(failure)),
+            Err(Blind::Registry(error)) => (heard(error.fault()), Err(self.failure(&access, &error).await)),
+        }
+    }
+
+    async fn failure(&self, access: &Access, error: &tagger_registry::Error) -> Failure {
+        let message = self.0.failed(access, error).await;
+        Failure { message, ..Failure::of_source(error) }
+    }
+}
+
+fn heard(fault: &Fault) -> Heard {
+    match fault {
+        Fault::Unreachable { .. } | Fault::Timeout { .. } => Heard::Silence,
+        // It may have been told without a request.
+        Fault::RateLimited { .. } => Heard::Unknown,
+        _ => Heard::Answer,
+    }
+}
+
+/// Why nothing was seen.
+enum Blind {
+    Registry(tagger_registry::Error),
+    Choice(Failure),
+}
+
+impl From<tagger_registry::Error> for Blind {
+    fn from(error: tagger_registry::Error) -> Self {
+        Self::Registry(error)
+    }
+}
+
+/// One look: who asks, for whom, and where.
+struct Sight<'a> {
+    client: &'a Client,
+    tag: &'a Tag,
+    from: &'a Reference,
+}
+
+impl Sight<'_> {
+    async fn resolve(&self, reference: &Reference) -> Result<Resolved, Blind> {
+        let known = outcome::known_here(self.tag, self.from);
+        Ok(self.client.resolve(reference, |digest| known.get(digest).cloned()).await?)
+    }
+
+    async fn choose(&self, choice: &Choice) -> Result<Resolved, Blind> {
+        if let Some(sibling) = choice.sibling() {
+            return self.choose_sibling(choice, sibling).await;
+        }
+        let tags = self.client.list(self.from).await?;
+        match choice.choose(tags.iter()) {
+            Some(chosen) => self.resolve(&self.from.with_tag(chosen)).await,
+            None => Err(Blind::Choice(self.nothing(format!(
+                "none of its {} tags is one that spec.policy and spec.filterTags choose",
+                tags.len()
+            )))),
+        }
+    }
+
+    /// The candidate that has the digest of the sibling. While that has not moved, it is the only one to be asked.
+    async fn choose_sibling(&self, choice: &Choice, sibling: &TagName) -> Result<Resolved, Blind> {
+        let digest = self.client.digest(&self.from.with_tag(sibling)).await?;
+        if let Some(known) = self.unmoved(choice, &digest) {
+            return Ok(known);
+        }
+        let tags = self.client.list(self.from).await?;
+        let candidates = choice.candidates(tags.iter());
+        if candidates.len() > CANDIDATES {
+            return Err(Blind::Choice(self.nothing(format!(
+                "{} tags may be the sibling of {sibling}, and at most {CANDIDATES} are asked; narrow spec.filterTags",
+                candidates.len()
+            ))));
+        }
+        let digests = stream::iter(candidates).map(async |candidate| {
+            match self.client.digest(&self.from.with_tag(candidate)).await {
+                Ok(digest) => Ok(Some((candidate, digest))),
+                // It went away since it was listed.
+                Err(error) if *error.fault() == Fault::NotFound => Ok(None),
+                Err(error) => Err(Blind::from(error)),
+            }
+        });
+        // In the order of the candidates, whoever answers first: the same list chooses the same tag.
+        let mut same = std::pin::pin!(digests.buffered(AT_ONCE).try_filter_map(async |asked| {
+            Ok(asked.filter(|(_, of)| *of == digest).map(|(candidate, _)| candidate))
+        }));
+        let Some(chosen) = same.try_next().await? else {
+            let why = format!("no other tag that spec.filterTags lets pass has the digest of {sibling}, {digest}");
+            return Err(Blind::Choice(Failure { retry: Retry::Soon, ..self.nothing(why) }));
+        };
+        let resolved = self.resolve(&self.from.with_tag(chosen)).await?;
+        match resolved.digest == digest {
+            true => Ok(resolved),
+            false => {
+                let why = format!("{chosen} moved while it was looked at as the sibling of {sibling}");
+                Err(Blind::Choice(Failure { retry: Retry::Soon, ..self.nothing(why) }))
+            }
+        }
+    }
+
+    /// The newest generation, where it has this digest and a tag that may still be chosen.
+    fn unmoved(&self, choice: &Choice, digest: &Digest) -> Option<Resolved> {
+        let newest: &Generation = self.tag.status.as_ref()?.references.newest()?;
+        if !newest.is_from(self.from) || newest.digest().as_ref() != Some(digest) {
+            return None;
+        }
+        let tag: TagName = newest.tag.as_ref()?.parse().ok()?;
+        let may_be_chosen = Some(&tag) != choice.sibling() && choice.admits(&tag);
+        let media_type = newest.media_type.clone()?;
+        // Where it was found, for a name that has no registry.
+        let reference = newest.origin().parse::<Reference>().ok()?.with_tag(&tag);
+        may_be_chosen.then(|| Resolved { reference, digest: digest.clone(), media_type, size: None })
+    }
+
+    fn nothing(&self, why: String) -> Failure {
+        Failure::nothing_chosen(self.from, &why)
+    }
+}

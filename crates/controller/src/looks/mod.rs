@@ -1,0 +1,295 @@
+//! Looks at registries: what a Tag's `from` points at, asked beside the looks at the Tags themselves.
+//!
+//! A reconcile asks for a look, or finds it waiting, or takes what was seen; none waits for one. So a registry that is slow, down
+//! or throttled holds up its own Tags and no others. Each registry has a queue, hinted looks before polled ones. When a look has
+//! ended, its Tag is reconciled again. Looks live in memory only: after a crash the next reconcile asks anew.
+
+mod answer;
+mod queue;
+mod voice;
+
+use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use kube::runtime::reflector::ObjectRef;
+use tagger_api::Tag;
+use tagger_core::reference::Registry;
+use tagger_registry::Resolved;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::attention::{Attention, Count};
+use crate::metrics::Metrics;
+use crate::mirrors::Failure;
+use crate::retries::until;
+pub(crate) use answer::Eyes;
+pub(crate) use queue::Urgency;
+use queue::{Next, Queue};
+pub(crate) use voice::Heard;
+
+/// What a registry was seen to have, or why nothing was.
+pub(crate) type Seen = Result<Resolved, Failure>;
+
+/// How a registry is looked at.
+pub(crate) type Looking = Arc<dyn Fn(Arc<Tag>, Urgency) -> BoxFuture<'static, (Heard, Seen)> + Send + Sync>;
+
+/// What a reconcile finds of the look that it wants.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// It waits, or is under way; the Tag is reconciled again when it has ended. The registry may be left alone until a moment.
+    Busy(Option<Timestamp>),
+    /// It has ended. It is known until [`Looks::done`].
+    Ended {
+        /// How many hints of the Tag there had been when it began.
+        heard: Count,
+        /// What was seen.
+        seen: Seen,
+    },
+}
+
+/// The looks that wait, are under way, or have ended and were not taken note of.
+#[derive(Clone)]
+pub(crate) struct Looks(Arc<Inner>);
+
+struct Inner {
+    at_once: usize,
+    looking: Looking,
+    attention: Arc<Attention>,
+    metrics: Metrics,
+    ended: mpsc::UnboundedSender<ObjectRef<Tag>>,
+    runtime: Handle,
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    looks: HashMap<String, Look>,
+    queues: HashMap<Option<Registry>, Line>,
+    tickets: u64,
+    is_stopped: bool,
+}
+
+/// A queue, and the moment that a timer of it is set to.
+struct Line {
+    queue: Queue,
+    timer: Option<Timestamp>,
+}
+
+struct Look {
+    ticket: u64,
+    tag: Arc<Tag>,
+    registry: Option<Registry>,
+    state: State,
+}
+
+enum State {
+    Waits(Urgency),
+    Begins,
+    UnderWay { _task: AbortOnDropHandle<()> },
+    Ended { heard: Count, seen: Seen },
+}
+
+impl Looks {
+    /// No looks yet; so many are made at once at each registry. The Tags whose looks end are sent to `ended`.
+    pub(crate) fn new(
+        at_once: usize,
+        looking: Looking,
+        attention: Arc<Attention>,
+        metrics: Metrics,
+        ended: mpsc::UnboundedSender<ObjectRef<Tag>>,
+    ) -> Self {
+        let (runtime, table) = (Handle::current(), Mutex::default());
+        Self(Arc::new(Inner { at_once, looking, attention, metrics, ended, runtime, table }))
+    }
+
+    /// Asks for a look at the registry of a Tag's `from`, or finds the one that was asked for. One for another version of the
+    /// specification is given up: what was seen before a person asked for an import may be older than what they mean.
+    pub(crate) fn ask(&self, tag: &Arc<Tag>, registry: Option<&Registry>, urgency: Urgency) -> Found {
+        let (uid, now) = (uid(tag), Timestamp::now());
+        let mut table = self.table();
+        if table.is_stopped {
+            return Found::Busy(None);
+        }
+        if table.looks.get(uid).is_some_and(|look| look.tag.metadata.generation != tag.metadata.generation) {
+            self.forget(&mut table, uid);
+        }
+        let Table { looks, queues, tickets, .. } = &mut *table;
+        let line = |registry: &Option<Registry>| {
+            let is_judged = registry.is_some();
+            Line { queue: Queue::new(self.0.at_once, is_judged), timer: None }
+        };
+        let registry = match looks.get_mut(uid) {
+            Some(Look { state: State::Ended { heard, seen }, .. }) => {
+                return Found::Ended { heard: *heard, seen: seen.clone() };
+            }
+            Some(look) => {
+                if let (State::Waits(before), Some(line)) = (&mut look.state, queues.get_mut(&look.registry))
+                    && *before < urgency
+                {
+                    *before = urgency;
+                    line.queue.hurry(look.ticket);
+                }
+                look.registry.clone()
+            }
+            None => {
+                let registry = registry.cloned();
+                *tickets += 1;
+                let line = queues.entry(registry.clone()).or_insert_with_key(line);
+                line.queue.add(*tickets, uid, urgency);
+                self.0.metrics.waits(1);
+                let (ticket, tag, state) = (*tickets, tag.clone(), State::Waits(urgency));
+                looks.insert(uid.to_owned(), Look { ticket, tag, registry: registry.clone(), state });
+                registry
+            }
+        };
+        let held = queues.get(&registry).and_then(|line| line.queue.held_until(now));
+        drop(table);
+        self.go_on(&registry);
+        Found::Busy(held)
+    }
+
+    /// Begins the looks at a registry that may begin now, and sees to it that the others are thought of in time.
+    fn go_on(&self, registry: &Option<Registry>) {
+        while let Some((uid, ticket, tag, urgency)) = self.next(registry) {
+            let place = Place {
+                looks: self.clone(),
+                registry: registry.clone(),
+                urgency,
+                heard: Heard::Unknown,
+            };
+            let task = self.0.runtime.spawn(self.clone().look(uid.clone(), ticket, tag, place));
+            let task = AbortOnDropHandle::new(task);
+            let mut table = self.table();
+            match table.looks.get_mut(&uid) {
+                Some(look) if look.ticket == ticket && matches!(look.state, State::Begins) => {
+                    look.state = State::UnderWay { _task: task };
+                }
+                // It has ended already and the task with it, or it is wanted no more and the task ends here.
+                _ => drop(task),
+            }
+        }
+    }
+
+    /// The look that begins now, if one may.
+    fn next(&self, registry: &Option<Registry>) -> Option<(String, u64, Arc<Tag>, Urgency)> {
+        let now = Timestamp::now();
+        let mut table = self.table();
+        if table.is_stopped {
+            return None;
+        }
+        let Table { looks, queues, .. } = &mut *table;
+        let line = queues.get_mut(registry)?;
+        match line.queue.next(now) {
+            Next::Begin { uid, urgency } => {
+                self.0.metrics.waits(-1);
+                let look = looks.get_mut(&uid)?;
+                look.state = State::Begins;
+                Some((uid, look.ticket, look.tag.clone(), urgency))
+            }
+            Next::At(moment) if line.timer.is_none_or(|set| set > moment || set <= now) => {
+                line.timer = Some(moment);
+                let (looks, registry) = (self.clone(), registry.clone());
+                self.0.runtime.spawn(async move {
+                    tokio::time::sleep(until(moment, now)).await;
+                    looks.go_on(&registry);
+                });
+                None
+            }
+            Next::At(_) | Next::Nothing => {
+                if line.queue.is_idle() {
+                    queues.remove(registry);
+                }
+                None
+            }
+        }
+    }
+
+    /// One look, in a task of its own.
+    async fn look(self, uid: String, ticket: u64, tag: Arc<Tag>, mut place: Place) {
+        let heard = self.0.attention.heard(&uid);
+        let reference = ObjectRef::from_obj(&*tag);
+        let looking = (self.0.looking)(tag, place.urgency);
+        let outcome = AssertUnwindSafe(looking).catch_unwind().await;
+        let (voice, seen) = outcome.unwrap_or_else(|_| (Heard::Unknown, Err(Failure::internal())));
+        place.heard = voice;
+        {
+            let mut table = self.table();
+            if let Some(look) = table.looks.get_mut(&uid).filter(|look| look.ticket == ticket) {
+                look.state = State::Ended { heard, seen };
+            }
+        }
+        drop(place);
+        // Nobody listens only while everything is being shut down.
+        let _ = self.0.ended.send(reference);
+    }
+
+    /// Takes note of what was seen, or gives a look up.
+    pub(crate) fn done(&self, uid: &str) {
+        self.forget(&mut self.table(), uid);
+    }
+
+    /// Gives up the looks of all Tags but these.
+    pub(crate) fn retain(&self, uids: &HashSet<String>) {
+        let mut table = self.table();
+        let gone: Vec<String> = table.looks.keys().filter(|uid| !uids.contains(*uid)).cloned().collect();
+        gone.iter().for_each(|uid| self.forget(&mut table, uid));
+    }
+
+    /// Gives up every look, and begins no more.
+    pub(crate) fn stop(&self) {
+        let mut table = self.table();
+        table.is_stopped = true;
+        table.looks.clear();
+        table.queues.clear();
+    }
+
+    fn forget(&self, table: &mut Table, uid: &str) {
+        let Some(Look { ticket, registry, state: State::Waits(_), .. }) = table.looks.remove(uid) else { return };
+        self.0.metrics.waits(-1);
+        if let Some(line) = table.queues.get_mut(&registry) {
+            line.queue.remove(ticket);
+        }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place among those that look at a registry. It is given back whatever becomes of the look.
+struct Place {
+    looks: Looks,
+    registry: Option<Registry>,
+    urgency: Urgency,
+    heard: Heard,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut table = self.looks.table();
+        let Table { looks, queues, .. } = &mut *table;
+        let fell_silent = queues.get_mut(&self.registry).is_some_and(|line| {
+            line.queue.ended(self.urgency, self.heard, Timestamp::now())
+        });
+        if fell_silent && let Some(line) = queues.get(&self.registry) {
+            // They wait for longer than they may have thought, and their Tags say so.
+            for look in line.queue.urgent().filter_map(|uid| looks.get(uid)) {
+                let _ = self.looks.0.ended.send(ObjectRef::from_obj(&*look.tag));
+            }
+        }
+        drop(table);
+        self.looks.go_on(&self.registry);
+    }
+}
+
+fn uid(tag: &Tag) -> &str {
+    tag.metadata.uid.as_deref().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

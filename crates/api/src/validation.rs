@@ -1,14 +1,13 @@
 //! Which specifications of a Tag are refused: the same rules as the schema, for servers that enforce only a part of it, and
 //! those that a schema can't express.
 
-use std::time::Duration;
+use std::fmt::Display;
 
-use jiff::SignedDuration;
-use jiff::tz::TimeZone;
 use tagger_core::decide::refusal;
-use tagger_core::reference::{Reference, TagName};
+use tagger_core::reference::Reference;
 
-use crate::tag::{FilterTags, Policy, TagSpec, TagStatus, Track};
+use crate::tag::{TagSpec, TagStatus};
+use crate::{choice, tracking};
 
 /// A field whose value is refused, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +18,11 @@ pub struct Problem {
     pub message: String,
 }
 
-/// The shortest interval at which a registry may be asked.
-pub const SHORTEST_INTERVAL: Duration = Duration::from_secs(30);
+impl Problem {
+    pub(crate) fn new(field: &'static str, why: &dyn Display) -> Self {
+        Self { field, message: why.to_string() }
+    }
+}
 
 /// All that is wrong with a specification by itself.
 pub fn problems(spec: &TagSpec) -> Vec<Problem> {
@@ -35,9 +37,18 @@ pub fn problems(spec: &TagSpec) -> Vec<Problem> {
     if spec.history.is_some_and(|history| !(1..=50).contains(&history)) {
         wrong("spec.history", "must be from 1 to 50".into());
     }
-    spec.track.iter().for_each(|track| track_problems(track, &mut wrong));
-    spec.filter_tags.iter().for_each(|filter| filter_problems(filter, spec.policy.as_deref(), &mut wrong));
-    spec.policy.iter().for_each(|policy| policy_problems(policy, &spec.from, &mut wrong));
+    if let Some(track) = &spec.track {
+        found.extend(tracking::interval(track).err());
+        found.extend(tracking::schedule(track).err());
+    }
+    if let Some(filter) = &spec.filter_tags {
+        found.extend(spec.policy.is_none().then(choice::needs_policy));
+        found.extend(choice::filter(filter).err());
+    }
+    if let Some(policy) = &spec.policy {
+        found.extend(choice::rule(policy).err());
+        found.extend(bears_a_tag(&spec.from));
+    }
     found
 }
 
@@ -48,77 +59,11 @@ pub fn generation_problem(spec: &TagSpec, status: Option<&TagStatus>) -> Option<
     (!choices.contains(&wanted)).then(|| Problem { field: "spec.generation", message: refusal(&choices) })
 }
 
-fn track_problems(track: &Track, wrong: &mut impl FnMut(&'static str, String)) {
-    if let Some(interval) = &track.interval {
-        let shortest = SignedDuration::try_from(SHORTEST_INTERVAL).unwrap_or_default();
-        match interval.parse::<SignedDuration>() {
-            Ok(interval) if interval >= shortest => {}
-            Ok(_) => {
-                wrong("spec.track.interval", format!("{interval} is too short; it must be at least 30s"))
-            }
-            Err(_) => {
-                wrong("spec.track.interval", format!("{interval:?} is no duration; write 30s, 10m or 1h30m"))
-            }
-        }
-    }
-    if let Some(schedule) = &track.schedule
-        && let Err(error) = schedule.parse::<croner::Cron>()
-    {
-        let message =
-            format!("{schedule:?} is no cron schedule of five fields, such as \"0 3 * * *\": {error}");
-        wrong("spec.track.schedule", message);
-    }
-    if let Some(zone) = &track.time_zone {
-        if track.schedule.is_none() {
-            wrong("spec.track.timeZone", "timeZone needs a schedule".into());
-        }
-        if TimeZone::get(zone).is_err() {
-            wrong("spec.track.timeZone", format!("{zone:?} is no IANA time zone, such as Europe/Zurich"));
-        }
-    }
-}
-
-fn filter_problems(
-    filter: &FilterTags,
-    policy: Option<&Policy>,
-    wrong: &mut impl FnMut(&'static str, String),
-) {
-    if policy.is_none() {
-        let message = "filterTags needs a policy: one of semver, numerical, alphabetical, sibling";
-        wrong("spec.filterTags", message.into());
-    }
-    if let Err(error) = regex::Regex::new(&filter.pattern) {
-        let why = error.to_string().lines().last().unwrap_or_default().to_owned();
-        wrong("spec.filterTags.pattern", format!("{:?} is no regular expression: {why}", filter.pattern));
-    }
-}
-
-fn policy_problems(policy: &Policy, from: &str, wrong: &mut impl FnMut(&'static str, String)) {
-    let kinds = [
-        policy.semver.is_some(),
-        policy.numerical.is_some(),
-        policy.alphabetical.is_some(),
-        policy.sibling.is_some(),
-    ];
-    if kinds.into_iter().filter(|there| *there).count() != 1 {
-        let message = "must have exactly one of: semver, numerical, alphabetical, sibling";
-        wrong("spec.policy", message.into());
-    }
+/// What is wrong with a reference beside a policy, which is to choose the tag.
+fn bears_a_tag(from: &str) -> Option<Problem> {
     let last = from.rsplit('/').next().unwrap_or_default();
-    if last.contains([':', '@']) {
-        wrong("spec.from", "with a policy, from bears neither a tag nor a digest".into());
-    }
-    if let Some(semver) = &policy.semver
-        && let Err(error) = semver::VersionReq::parse(&semver.range)
-    {
-        let message = format!("{:?} is no range of versions, such as \">=1.2.0, <2\": {error}", semver.range);
-        wrong("spec.policy.semver.range", message);
-    }
-    if let Some(sibling) = &policy.sibling
-        && let Err(error) = sibling.tag.parse::<TagName>()
-    {
-        wrong("spec.policy.sibling.tag", error.to_string());
-    }
+    let message = "with a policy, from bears neither a tag nor a digest";
+    last.contains([':', '@']).then(|| Problem::new("spec.from", &message))
 }
 
 #[cfg(test)]

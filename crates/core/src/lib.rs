@@ -5,12 +5,15 @@
 //! * [`decide::decide`] says what a Tag needs next: an import, a step to another generation, or nothing;
 //! * [`rewrite::rewrite`] says which images a workload should have, and which of them follow which Tag.
 //!
-//! Around them stand [`mod@reference`] (names of images) and [`generation`] (the history of a Tag). Nothing here
-//! knows Kubernetes or HTTP, reads a clock, or can fail for a reason that is not in its arguments.
+//! Around them stand [`mod@reference`] (names of images), [`generation`] (the history of a Tag), [`policy`] (which tag of a
+//! repository is meant) and [`tracking`] (when a registry is looked at again). Nothing here knows Kubernetes or HTTP, reads
+//! a clock, or can fail for a reason that is not in its arguments.
 
 pub mod decide;
 pub mod follow;
 pub mod generation;
 pub mod mirroring;
+pub mod policy;
 pub mod reference;
 pub mod rewrite;
+pub mod tracking;

@@ -112,7 +112,7 @@ fn rights() -> Vec<Value> {
     const RBAC: &str = "rbac.authorization.k8s.io/v1";
     let configurations = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"];
     let cluster = json!({ "rules": [
-        rule("images.io", &["tags"], &["get", "list", "watch"]),
+        rule("images.io", &["tags"], &["get", "list", "watch", "patch"]),
         rule("images.io", &["tags/status"], &["update"]),
         rule("apps", &["deployments", "statefulsets", "daemonsets", "replicasets"], &["get", "list", "watch", "patch"]),
         rule("batch", &["cronjobs"], &["get", "list", "watch", "patch"]),

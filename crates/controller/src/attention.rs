@@ -178,7 +178,10 @@ mod tests {
         let attention = Attention::new(at(0));
         let polls = Tracking { interval: Some(Duration::from_secs(60)), ..PUSHES };
         let first = attention.due("uid", &polls, at(0));
-        assert!(matches!(first, Due::At(first) if first <= at(60)) || first == Due::Now(Trigger::Poll), "{first:?}");
+        assert!(
+            matches!(first, Due::At(first) if first <= at(60)) || first == Due::Now(Trigger::Poll),
+            "{first:?}"
+        );
         assert_eq!(attention.due("uid", &polls, at(60)), Due::Now(Trigger::Poll));
         attention.looked("uid", 0, &polls, at(60));
         assert!(matches!(attention.due("uid", &polls, at(60)), Due::At(next) if next >= at(120)));

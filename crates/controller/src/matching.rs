@@ -27,8 +27,10 @@ struct Names {
 impl Repositories {
     /// Notes where what a Tag follows may be pushed to.
     pub(crate) fn set(&self, tag: &Tag, client: &Client) {
-        let mut places: Vec<u64> =
-            whereabouts(tag, client).iter().map(|(registry, repository)| hash(registry, repository)).collect();
+        let mut places: Vec<u64> = whereabouts(tag, client)
+            .iter()
+            .map(|(registry, repository)| hash(registry, repository))
+            .collect();
         places.sort_unstable();
         places.dedup();
         let mut names = self.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -96,7 +98,8 @@ fn is_meant(tag: &Tag, pushed: &Reference, client: &Client) -> bool {
     let is_there = whereabouts(tag, client).iter().any(|(registry, repository)| {
         (Some(registry), repository) == (pushed.registry(), pushed.repository())
     });
-    let (Some(name), Ok(choice), Ok(from)) = (pushed.tag(), tag.spec.choice(), tag.spec.from.parse::<Reference>())
+    let (Some(name), Ok(choice), Ok(from)) =
+        (pushed.tag(), tag.spec.choice(), tag.spec.from.parse::<Reference>())
     else {
         return false;
     };
@@ -189,7 +192,11 @@ mod tests {
     #[case::one_that_does_not(json!({ "policy": { "sibling": { "tag": "main-latest" } }, "filterTags": { "pattern": "^main-[0-9a-f]+$" } }), "amd64-main-abc1234", false)]
     #[case::a_tag_that_does_not_listen(json!({ "track": { "push": false } }), "latest", false)]
     #[case::one_that_says_that_it_does(json!({ "track": { "push": true } }), "latest", true)]
-    fn a_policy_is_told_of_what_it_could_choose(#[case] mut spec: Value, #[case] tag: &str, #[case] expected: bool) {
+    fn a_policy_is_told_of_what_it_could_choose(
+        #[case] mut spec: Value,
+        #[case] tag: &str,
+        #[case] expected: bool,
+    ) {
         spec["from"] = json!("quay.io/company/myapp");
         assert_eq!(is_told(spec, &format!("quay.io/company/myapp:{tag}")), expected);
     }

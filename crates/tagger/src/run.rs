@@ -81,6 +81,7 @@ async fn serve(flags: Run) -> Result<()> {
         mirrors: flags.mirrors.into(),
         roll_outs: flags.roll_outs,
         cache,
+        metrics: tagger_controller::Metrics::default(),
     };
     // The controller ends first when told to, and that is in order: `/healthz` is not to call it dead while admission drains.
     let _listed = listed.clone();

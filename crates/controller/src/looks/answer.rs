@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, ready};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use tagger_api::Tag;
 use tagger_core::generation::Generation;
@@ -127,29 +127,31 @@ impl Sight<'_> {
                 candidates.len()
             ))));
         }
-        let digests = stream::iter(candidates).map(async |candidate| {
-            match self.client.digest(&self.from.with_tag(candidate)).await {
-                Ok(digest) => Ok(Some((candidate, digest))),
-                // It went away since it was listed.
-                Err(error) if *error.fault() == Fault::NotFound => Ok(None),
-                Err(error) => Err(Blind::from(error)),
-            }
-        });
+        let candidates: Vec<TagName> = candidates.into_iter().cloned().collect();
         // In the order of the candidates, whoever answers first: the same list chooses the same tag.
-        let mut same = std::pin::pin!(digests.buffered(AT_ONCE).try_filter_map(async |asked| {
-            Ok(asked.filter(|(_, of)| *of == digest).map(|(candidate, _)| candidate))
-        }));
-        let Some(chosen) = same.try_next().await? else {
-            let why = format!("no other tag that spec.filterTags lets pass has the digest of {sibling}, {digest}");
+        let asked = stream::iter(candidates).map(|candidate| self.pointed(candidate)).buffered(AT_ONCE);
+        let mut same = std::pin::pin!(asked.try_filter(|(_, of)| ready(of.as_ref() == Some(&digest))));
+        let Some((chosen, _)) = same.try_next().await? else {
+            let why =
+                format!("no other tag that spec.filterTags lets pass has the digest of {sibling}, {digest}");
             return Err(Blind::Choice(Failure { retry: Retry::Soon, ..self.nothing(why) }));
         };
-        let resolved = self.resolve(&self.from.with_tag(chosen)).await?;
+        let resolved = self.resolve(&self.from.with_tag(&chosen)).await?;
         match resolved.digest == digest {
             true => Ok(resolved),
             false => {
                 let why = format!("{chosen} moved while it was looked at as the sibling of {sibling}");
                 Err(Blind::Choice(Failure { retry: Retry::Soon, ..self.nothing(why) }))
             }
+        }
+    }
+
+    /// What a candidate points at; nothing for one that went away since it was listed.
+    async fn pointed(&self, candidate: TagName) -> Result<(TagName, Option<Digest>), Blind> {
+        match self.client.digest(&self.from.with_tag(&candidate)).await {
+            Ok(digest) => Ok((candidate, Some(digest))),
+            Err(error) if *error.fault() == Fault::NotFound => Ok((candidate, None)),
+            Err(error) => Err(error.into()),
         }
     }
 

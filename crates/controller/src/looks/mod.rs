@@ -156,12 +156,8 @@ impl Looks {
     /// Begins the looks at a registry that may begin now, and sees to it that the others are thought of in time.
     fn go_on(&self, registry: &Option<Registry>) {
         while let Some((uid, ticket, tag, urgency)) = self.next(registry) {
-            let place = Place {
-                looks: self.clone(),
-                registry: registry.clone(),
-                urgency,
-                heard: Heard::Unknown,
-            };
+            let place =
+                Place { looks: self.clone(), registry: registry.clone(), urgency, heard: Heard::Unknown };
             let task = self.0.runtime.spawn(self.clone().look(uid.clone(), ticket, tag, place));
             let task = AbortOnDropHandle::new(task);
             let mut table = self.table();
@@ -249,7 +245,9 @@ impl Looks {
     }
 
     fn forget(&self, table: &mut Table, uid: &str) {
-        let Some(Look { ticket, registry, state: State::Waits(_), .. }) = table.looks.remove(uid) else { return };
+        let Some(Look { ticket, registry, state: State::Waits(_), .. }) = table.looks.remove(uid) else {
+            return;
+        };
         self.0.metrics.waits(-1);
         if let Some(line) = table.queues.get_mut(&registry) {
             line.queue.remove(ticket);
@@ -273,9 +271,9 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut table = self.looks.table();
         let Table { looks, queues, .. } = &mut *table;
-        let fell_silent = queues.get_mut(&self.registry).is_some_and(|line| {
-            line.queue.ended(self.urgency, self.heard, Timestamp::now())
-        });
+        let fell_silent = queues
+            .get_mut(&self.registry)
+            .is_some_and(|line| line.queue.ended(self.urgency, self.heard, Timestamp::now()));
         if fell_silent && let Some(line) = queues.get(&self.registry) {
             // They wait for longer than they may have thought, and their Tags say so.
             for look in line.queue.urgent().filter_map(|uid| looks.get(uid)) {

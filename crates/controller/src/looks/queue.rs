@@ -73,8 +73,8 @@ impl Queue {
             Voice::Silent { times, .. } => Some(Voice::Tried { times }),
         };
         for urgency in [Urgency::Urgent, Urgency::Patient] {
-            let is_full = urgency == Urgency::Patient
-                && self.under_way[urgency as usize] >= (self.at_once / 2).max(1);
+            let is_full =
+                urgency == Urgency::Patient && self.under_way[urgency as usize] >= (self.at_once / 2).max(1);
             if is_full {
                 return Next::Nothing;
             }
@@ -93,7 +93,8 @@ impl Queue {
         if !self.is_judged {
             return false;
         }
-        let before = std::mem::replace(&mut self.voice, self.voice.after(heard, now));
+        let before = self.voice;
+        self.voice = before.after(heard, now);
         heard == Heard::Silence && self.voice != before
     }
 

@@ -11,11 +11,11 @@ use serde_json::json;
 use tagger_api::Tag;
 use tagger_api::annotations::FIELD_MANAGER;
 use tagger_api::conditions::State;
-use tagger_api::validation::SHORTEST_INTERVAL;
 use tagger_core::decide::{Situation, Step};
 use tagger_core::follow::{Consequence, consequence};
 use tagger_core::generation::{Generation, Trigger};
 use tagger_core::reference::Reference;
+use tagger_core::tracking::SHORTEST_INTERVAL;
 use tagger_registry::{Resolved, Retry};
 
 use super::outcome;
@@ -139,7 +139,8 @@ impl Context {
         now: Timestamp,
     ) -> Result<Action, Error> {
         let observed = tag.status.as_ref().and_then(|status| status.observed_generation);
-        if let (true, Some(_), Some(registry)) = (observed != tag.metadata.generation, held, from.registry()) {
+        if let (true, Some(_), Some(registry)) = (observed != tag.metadata.generation, held, from.registry())
+        {
             let message = format!("{registry} does not answer other Tags; it is asked again soon");
             let waits = State::Reconciling { reason: "Unreachable", message };
             self.write(tag, outcome::settled(tag, &waits, now)).await?;

@@ -146,7 +146,8 @@ impl Context {
                 let digest = &intake.resolved.digest;
                 let source = intake.resolved.reference.pinned(digest);
                 let new = intake.generation(tag, now).moved_to(&copies.reference(digest).to_string());
-                let (access, tags) = (self.credentials.of(tag).await, Copies::tags(number, intake.is_current));
+                let (access, tags) =
+                    (self.credentials.of(tag).await, Copies::tags(number, intake.is_current));
                 self.start(tag, errand, self.copying(source, access, copies, tags), new);
                 Duration::ZERO
             }

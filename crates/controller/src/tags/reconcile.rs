@@ -60,7 +60,9 @@ pub(crate) enum Error {
     #[error("the status of the Tag could not be written: {0}")]
     Status(#[source] kube::Error),
     /// The API server did not let the specification be raised.
-    #[error("spec.generation could not be raised, though the image has a new digest: {0}; does Tagger have the rights of its manifests?")]
+    #[error(
+        "spec.generation could not be raised, though the image has a new digest: {0}; does Tagger have the rights of its manifests?"
+    )]
     Raise(#[source] kube::Error),
     /// Which generations are in use could not be found out, so none may go.
     #[error("which generations of the Tag are in use could not be found out: {0}")]
@@ -188,11 +190,12 @@ fn readable(tag: &Tag) -> Result<Aim, State> {
             format!("{field} is not done by this version of Tagger; remove it, and the Tag goes on without");
         return Err(State::Stalled { reason: "NotImplemented", message });
     }
-    let invalid =
-        |message: String| State::Stalled { reason: "InvalidSpec", message };
+    let invalid = |message: String| State::Stalled { reason: "InvalidSpec", message };
     let from = tag.spec.from.parse();
-    let from = from.map_err(|error: tagger_core::reference::ReferenceError| invalid(format!("spec.from: {error}")))?;
-    let tracking = tag.spec.tracking().map_err(|problem| invalid(format!("{}: {}", problem.field, problem.message)))?;
+    let from =
+        from.map_err(|error: tagger_core::reference::ReferenceError| invalid(format!("spec.from: {error}")))?;
+    let tracking =
+        tag.spec.tracking().map_err(|problem| invalid(format!("{}: {}", problem.field, problem.message)))?;
     Ok(Aim { from, tracking })
 }
 
@@ -274,7 +277,9 @@ impl Context {
         let imported = format!("imported generation {}: {}", new.generation, new.image_reference);
         let note = match current == new.generation {
             true => imported,
-            false => format!("{imported}; generation {current} stays the current one, as spec.generation says"),
+            false => {
+                format!("{imported}; generation {current} stays the current one, as spec.generation says")
+            }
         };
         let status = outcome::imported(tag, new, current, now, |old| {
             old.digest().is_some_and(|digest| digests.contains(&digest))

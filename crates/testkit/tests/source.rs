@@ -130,7 +130,7 @@ async fn what_is_told_of_a_limit_stands_beside_answers_and_refusals() {
     let answer = head(&client, &source).await.unwrap();
     assert_eq!(
         (answer.status().as_u16(), header(&answer, "ratelimit-remaining")),
-        (200, Some("76".to_owned()))
+        (200, Some("76;w=21600".to_owned()))
     );
     assert_eq!(header(&answer, "docker-content-digest"), Some(image(1).digest()));
     source.proxy().fault(Match::any().times(1), Fault::status(429));

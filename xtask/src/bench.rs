@@ -1,10 +1,16 @@
 //! What the project is measured by: `cargo xtask bench <what>`.
 
+mod arrivals;
+mod cluster;
 mod crowd;
+mod farm;
 mod figures;
 mod mirror;
+mod poll;
 mod processor;
+mod receiver;
 mod tags;
+mod writes;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -19,6 +25,12 @@ pub(crate) enum Bench {
     Tags(tags::Options),
     /// Measure copies from registry to registry, beside those of skopeo: time, processor time, memory, requests and bytes
     Mirror(mirror::Options),
+    /// Measure the polling of many Tags at many registries: requests, lateness, memory, what one registry that is down does
+    /// to the others, and what a new operator asks for
+    Poll(poll::Options),
+    /// Measure push notifications, for each of many Tags and many for one: how fast they are answered, what they lead to at
+    /// the registry and at the API server, and the operator's memory
+    Receiver(receiver::Options),
 }
 
 /// Measures, with release builds: a slow measuring program would be what is measured.
@@ -29,6 +41,8 @@ pub(crate) async fn run(what: Bench) -> Result<()> {
     match what {
         Bench::Tags(options) => tags::run(&options).await,
         Bench::Mirror(options) => mirror::run(&options).await,
+        Bench::Poll(options) => poll::run(&options).await,
+        Bench::Receiver(options) => receiver::run(&options).await,
     }
 }
 

@@ -34,26 +34,29 @@ pub struct Operator {
     process: Mutex<Option<Leashed>>,
     command: Command,
     health: String,
+    receiver: String,
     files: Scratch,
-    _ports: [Port; 2],
+    _ports: [Port; 3],
 }
 
 impl Operator {
     /// Starts the operator and returns once it is ready. The manifests must have been applied.
     pub async fn start(binary: &Path, control_plane: &ControlPlane, flags: &[String]) -> Result<Self> {
         let files = Scratch::on_disk()?;
-        let ports = [Port::take()?, Port::take()?];
-        let [admission, health] = [ports[0].number(), ports[1].number()];
+        let ports = [Port::take()?, Port::take()?, Port::take()?];
+        let [admission, health, receiver] = ports.each_ref().map(Port::number);
         let mut command = Command::new(binary);
         command
             .env("KUBECONFIG", control_plane.kubeconfig_for_service_account(TAGGER, TAGGER)?)
+            .env("TAGGER_RECEIVER_ADDRESS", format!("127.0.0.1:{receiver}"))
             .args(["run", "--drain", "0"])
             .args(["--admission-address", &format!("127.0.0.1:{admission}")])
             .args(["--admission-url", &format!("https://127.0.0.1:{admission}")])
             .args(["--health-address", &format!("127.0.0.1:{health}")])
             .args(flags);
         let health = format!("http://127.0.0.1:{health}/readyz");
-        let operator = Self { process: Mutex::default(), command, health, files, _ports: ports };
+        let receiver = format!("http://127.0.0.1:{receiver}");
+        let operator = Self { process: Mutex::default(), command, health, receiver, files, _ports: ports };
         operator.start_again().await?;
         Ok(operator)
     }
@@ -74,6 +77,11 @@ impl Operator {
         self.process().take().map_or(Ok(()), |mut process| process.stop())
     }
 
+    /// Where registries send their notifications, without a path.
+    pub fn receiver(&self) -> &str {
+        &self.receiver
+    }
+
     /// What the operator logs.
     pub fn log(&self) -> PathBuf {
         self.files.path().join("operator.log")
@@ -90,6 +98,13 @@ impl Operator {
                 .with_context(|| format!("the kernel tells no {name}"))
         };
         Ok((field("VmRSS:")?, field("VmHWM:")?))
+    }
+
+    /// Forgets how much memory was held at most: from here on, [`Self::memory`] tells the most since now.
+    pub fn forget_peak(&self) -> Result<()> {
+        let Some(pid) = self.process().as_ref().map(Leashed::pid) else { bail!("the operator does not run") };
+        // See proc_pid_clear_refs(5): 5 stands for the peak.
+        fs::write(format!("/proc/{pid}/clear_refs"), "5").context("reset the operator's peak of memory")
     }
 
     async fn wait_until_ready(&self) -> Result<()> {

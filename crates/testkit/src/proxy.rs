@@ -1,4 +1,4 @@
-//! A proxy in front of a registry that counts what passes, and breaks what it is told to.
+//! A proxy in front of a registry, or of images in memory, that counts what passes and breaks what it is told to.
 //!
 //! ```no_run
 //! # async fn example(registry: &tagger_testkit::registry::Registry) -> anyhow::Result<()> {
@@ -21,8 +21,10 @@ mod referrers;
 mod request;
 mod rule;
 mod serve;
+mod shelf;
 mod token;
 mod traffic;
+mod upstream;
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,7 +43,9 @@ use token::Tokens;
 pub use fault::Fault;
 pub use request::{Kind, Recorded};
 pub use rule::Match;
+pub(crate) use shelf::Shelf;
 pub use token::{TokenOptions, TokenRequest};
+pub(crate) use upstream::Upstream;
 
 /// A running proxy. It ends when it is dropped.
 pub struct Proxy {
@@ -53,9 +57,14 @@ pub struct Proxy {
 impl Proxy {
     /// Starts a proxy, on plain HTTP, in front of a registry.
     pub async fn start(target: &impl AsRef<Target>) -> Result<Self> {
+        Self::before(Upstream::Registry(target.as_ref().clone())).await
+    }
+
+    /// Starts a proxy in front of whatever it is.
+    pub(crate) async fn before(upstream: Upstream) -> Result<Self> {
         let port = Port::take()?;
         let address = format!("127.0.0.1:{}", port.number());
-        let state = Arc::new(State::new(target.as_ref().clone(), address));
+        let state = Arc::new(State::new(upstream, address));
         let proxy = Self { state, server: Mutex::default(), port };
         proxy.start_again().await?;
         Ok(proxy)
@@ -84,6 +93,11 @@ impl Proxy {
     /// Every request so far, in the order in which they came.
     pub fn requests(&self) -> Vec<Recorded> {
         lock(&self.state.requests).clone()
+    }
+
+    /// Every request since the last call, in the order in which they came. Forgets them, and nothing else.
+    pub fn take_requests(&self) -> Vec<Recorded> {
+        std::mem::take(&mut *lock(&self.state.requests))
     }
 
     /// How many requests of this method and kind came.

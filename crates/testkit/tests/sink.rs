@@ -1,13 +1,10 @@
-//! A source gives images from memory, and a sink takes them in and forgets their blobs.
+//! A sink takes images in and forgets their blobs.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-use bytes::Bytes;
 use reqwest::Client;
 use tagger_testkit::image::Image;
-use tagger_testkit::manifest::digest;
 use tagger_testkit::sink::Sink;
-use tagger_testkit::source::Source;
 
 const REPOSITORY: &str = "company/myapp";
 
@@ -47,25 +44,4 @@ async fn a_sink_takes_chunks_and_tells_how_far_they_are() {
     assert_eq!(client.put(format!("{place}?digest=sha256:00")).send().await.unwrap().status(), 201);
     assert_eq!(client.patch(&place).send().await.unwrap().status(), 404);
     assert_eq!(sink.bytes(), 20);
-}
-
-#[tokio::test]
-async fn a_source_gives_what_it_was_given_whole_or_from_where_one_likes() {
-    let image = Image::single(1).layers(2, 100_000).build().unwrap();
-    let given = [(image.clone(), REPOSITORY.to_owned(), "v1".to_owned())];
-    let source = Source::start(&given).await.unwrap();
-    let client = Client::builder().no_proxy().build().unwrap();
-    let get = async |path: &str, range: &str| -> (u16, Bytes) {
-        let url = format!("http://{}/v2/{REPOSITORY}/{path}", source.address());
-        let answer = client.get(url).header("Range", range).send().await.unwrap();
-        (answer.status().as_u16(), answer.bytes().await.unwrap())
-    };
-    assert_eq!(get("manifests/v1", "").await, (200, image.bytes.clone()));
-    assert_eq!(get(&format!("manifests/{}", image.digest()), "").await, (200, image.bytes.clone()));
-    for blob in &image.blobs {
-        assert_eq!(get(&format!("blobs/{}", blob.digest), "").await, (200, blob.bytes.clone()));
-        let rest = get(&format!("blobs/{}", blob.digest), "bytes=100-").await;
-        assert_eq!(rest, (206, blob.bytes.slice(100..)));
-    }
-    assert_eq!(get(&format!("blobs/{}", digest(b"x")), "").await.0, 404);
 }

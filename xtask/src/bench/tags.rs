@@ -1,6 +1,5 @@
 //! Cold Tags: from the first `create` to the last Ready, on real parts.
 
-mod arrivals;
 mod ceiling;
 mod images;
 mod report;
@@ -17,9 +16,10 @@ use kube::api::PostParams;
 use tagger_api::{Tag, TagSpec};
 use tokio::time::sleep;
 
+use super::arrivals::Arrivals;
+use super::cluster;
 use super::crowd::each;
 use super::processor;
-use arrivals::Arrivals;
 use images::Pushed;
 use report::{Report, Sample};
 use stage::Stage;
@@ -57,7 +57,8 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         eprintln!("run {run} of {}", options.repeat);
         samples.push(sample(&stage, &images, run, run == options.repeat).await?);
     }
-    let report = Report::new(count, options.cached, stage.control_plane.version().to_string(), &samples);
+    let report =
+        Report::new(count, options.cached, stage.cluster.control_plane.version().to_string(), &samples);
     if let Some(file) = &options.json {
         let text = serde_json::to_string_pretty(&report)?;
         std::fs::write(file, text + "\n").with_context(|| format!("write {}", file.display()))?;
@@ -68,8 +69,8 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
 
 /// One run, with an operator that knows nothing yet.
 async fn sample(stage: &Stage, images: &Arc<Vec<Pushed>>, run: u32, last: bool) -> Result<Sample> {
-    let tags = stage.namespace(&format!("run-{run}")).await?;
-    let namespace = stage.namespace(&format!("alone-{run}")).await?;
+    let tags = stage.cluster.namespace(&format!("run-{run}")).await?;
+    let namespace = stage.cluster.namespace(&format!("alone-{run}")).await?;
     eprintln!("the registry by itself");
     let before = ceiling::of_registry(&stage.registry, images).await?;
     eprintln!("the operator, idle");
@@ -85,7 +86,7 @@ async fn sample(stage: &Stage, images: &Arc<Vec<Pushed>>, run: u32, last: bool) 
     let start = Instant::now();
     each(images.len(), creator, create).await?;
     let created = start.elapsed();
-    let last_ready = arrivals.of(images.len()).await.with_context(|| stage::log_of(&operator))?;
+    let last_ready = arrivals.of(images.len()).await.with_context(|| cluster::log_of(&operator))?;
     let ready = last_ready.duration_since(start);
     let processor = processor::since(&used);
     eprintln!("all Ready after {ready:.2?}");

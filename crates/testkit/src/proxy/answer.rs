@@ -45,7 +45,7 @@ impl Answer {
         answer
     }
 
-    fn with_body(mut self, body: Bytes) -> Self {
+    pub(super) fn with_body(mut self, body: Bytes) -> Self {
         self.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         self.body = once(body);
         self

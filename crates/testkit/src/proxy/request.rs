@@ -82,7 +82,7 @@ impl Recorded {
 }
 
 /// Tells what a path is about, and which repository; a repository's name may hold any of the words.
-fn classify(path: &str) -> (Kind, &str) {
+pub(super) fn classify(path: &str) -> (Kind, &str) {
     if path == super::token::PATH {
         return (Kind::Token, "");
     }

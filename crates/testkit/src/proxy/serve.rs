@@ -17,7 +17,6 @@ use tokio::time::sleep;
 
 use super::answer::{Answer, Body, TOLD_TO, once};
 use super::fault::{Answer as Answerer, Fault};
-use super::forward::forward;
 use super::lock;
 use super::pages;
 use super::referrers::Referrers;
@@ -25,11 +24,11 @@ use super::request::{Kind, Recorded};
 use super::rule::Match;
 use super::token::Tokens;
 use super::traffic::Traffic;
+use super::upstream::Upstream;
 use crate::server;
-use crate::target::Target;
 
 pub(super) struct State {
-    pub(super) upstream: Target,
+    pub(super) upstream: Upstream,
     pub(super) address: String,
     pub(super) rules: Mutex<Vec<(Match, Fault)>>,
     pub(super) requests: Mutex<Vec<Recorded>>,
@@ -40,7 +39,7 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(upstream: Target, address: String) -> Self {
+    pub(super) fn new(upstream: Upstream, address: String) -> Self {
         Self {
             upstream,
             address,
@@ -167,13 +166,13 @@ async fn sound_answer(state: &State, recorded: &Recorded, request: Request<Body>
     }
     let tags_page = *lock(&state.tags_page);
     if let Some(most) = tags_page.filter(|_| recorded.kind == Kind::Tags) {
-        let whole = forward(&state.upstream, &state.address, request, is_ours).await?;
+        let whole = state.upstream.answer(&state.address, request, is_ours).await?;
         return pages::page(whole, recorded, most).await;
     }
     if recorded.kind == Kind::Manifest && recorded.method == "PUT" {
         return push_manifest(state, recorded, request, is_ours).await;
     }
-    forward(&state.upstream, &state.address, request, is_ours).await
+    state.upstream.answer(&state.address, request, is_ours).await
 }
 
 /// Forwards a manifest and, where the referrers API is served, tells that its subject was noted.
@@ -186,7 +185,7 @@ async fn push_manifest(
     let (parts, body) = request.into_parts();
     let manifest = body.try_collect::<Vec<Bytes>>().await?.concat();
     let request = Request::from_parts(parts, once(manifest.clone().into()));
-    let mut answer = forward(&state.upstream, &state.address, request, is_ours).await?;
+    let mut answer = state.upstream.answer(&state.address, request, is_ours).await?;
     if answer.status.is_success()
         && let Some(referrers) = lock(&state.referrers).as_mut()
         && let Some(subject) = referrers.learn(recorded, &manifest)

@@ -10,8 +10,8 @@ use reqwest::{Certificate, Method};
 use tagger_api::Tag;
 use tagger_testkit::registry::Registry;
 
-use super::arrivals::Arrivals;
 use super::images::Pushed;
+use crate::bench::arrivals::Arrivals;
 use crate::bench::crowd::each;
 
 /// What the operator says it takes, see `crates/registry`.

@@ -189,23 +189,6 @@ fn an_import_that_failed_is_tried_again_by_itself() {
     });
 }
 
-#[rstest]
-#[case("spec.policy", json!({ "policy": { "alphabetical": {} } }))]
-#[case("spec.track.interval", json!({ "track": { "interval": "10m" } }))]
-#[case("spec.track.schedule", json!({ "track": { "schedule": "0 3 * * *" } }))]
-#[case("spec.track.push", json!({ "track": { "push": true } }))]
-fn what_comes_later_is_accepted_and_said_to_be_missing(#[case] field: &str, #[case] spec: Value) {
-    run(async {
-        let here = Namespace::new(World::shared().await, "later").await;
-        let mut tag = here.tag("myapp", spec);
-        tag["spec"]["from"] = json!(here.repository("myapp"));
-        here.apply(&tag).await.unwrap();
-        let (reason, message) = here.wait_for_condition("myapp", "Stalled").await;
-        assert_eq!(reason, "NotImplemented");
-        assert!(message.contains(field), "{message}");
-    });
-}
-
 #[test]
 fn a_tag_without_a_number_follows_where_it_points_and_one_with_a_number_waits() {
     run(async {

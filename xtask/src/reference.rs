@@ -13,10 +13,6 @@ const MADE: &str = "<!-- Made by `cargo xtask generate`; edit the code, not this
 /// Patterns that are longer than this tell a person nothing in a table.
 const LONGEST_PATTERN: usize = 48;
 
-/// The fields that the schema has and this version does not act on, as [`tagger_api::TagSpec::not_yet`] names them.
-const LATER: [&str; 5] =
-    ["spec.policy", "spec.filterTags", "spec.track.push: true", "spec.track.interval", "spec.track.schedule"];
-
 /// The pages: the path of each in the checkout, and its text.
 pub(crate) fn pages() -> Result<Vec<(String, String)>> {
     let definition = serde_json::to_value(tagger_api::crd::definition())?;
@@ -31,13 +27,7 @@ fn tag(definition: &Value) -> Result<String> {
     let version = definition.pointer("/spec/versions/0").context("the definition has no version")?;
     let schema = version.pointer("/schema/openAPIV3Schema").context("the definition has no schema")?;
     let (group, name) = (text(definition, "/spec/group"), text(version, "/name"));
-    let mut page = format!("{MADE}\n# Tag, `{group}/{name}`\n\n{}\n\n", described(schema));
-    writeln!(
-        page,
-        "Not done by this version: {}. A Tag that uses one of them is stored, and is Stalled with the reason \
-         `NotImplemented`.",
-        code(LATER)
-    )?;
+    let mut page = format!("{MADE}\n# Tag, `{group}/{name}`\n\n{}\n", described(schema));
     for part in ["spec", "status"] {
         let part_schema =
             schema.pointer(&format!("/properties/{part}")).context("the schema lacks a part")?;
@@ -223,22 +213,6 @@ mod tests {
         assert!(row("references[].generation").contains("| integer, required | 0 or more |"));
         assert!(page.contains("* `spec.track.timeZone`: timeZone needs a schedule"));
         assert!(page.contains("| Reference (with `-o wide`) |"));
-    }
-
-    #[test]
-    fn what_is_said_to_come_later_is_what_the_code_refuses() {
-        let specs = [
-            json!({ "policy": { "alphabetical": {} } }),
-            json!({ "filterTags": { "pattern": "a" } }),
-            json!({ "track": { "push": true } }),
-            json!({ "track": { "interval": "10m" } }),
-            json!({ "track": { "schedule": "0 3 * * *" } }),
-        ];
-        for (field, mut spec) in LATER.into_iter().zip(specs) {
-            spec["from"] = json!("quay.io/company/myapp");
-            let spec: tagger_api::TagSpec = serde_json::from_value(spec).unwrap();
-            assert_eq!(spec.not_yet(), Some(field));
-        }
     }
 
     #[test]

@@ -80,17 +80,18 @@ pub struct TagSpec {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(self.timeZone) || has(self.schedule)").message("timeZone needs a schedule").field_path(".timeZone"))]
 pub struct Track {
-    /// Whether push notifications of the registry are heard. Default: true.
+    /// Whether push notifications of the registry are heard. Default: true, also where there is no track.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub push: Option<bool>,
 
-    /// How often the registry is asked, at least 30s: 30s, 10m, 1h30m.
+    /// How often the registry is asked, at least 30s: 30s, 10m, 1h30m. Up to a tenth is added, so that many Tags are
+    /// not due at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), regex(pattern = DURATION_PATTERN))]
     #[x_kube(validation = Rule::new("duration(self) >= duration('30s')").message("must be at least 30s"))]
     pub interval: Option<String>,
 
-    /// When the registry is asked: five fields of cron, such as "0 3 * * *".
+    /// When the registry is asked: five fields of cron, such as "0 3 * * *". With an interval too, whichever comes first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128), regex(pattern = r"^\S+( +\S+){4}$"))]
     pub schedule: Option<String>,
@@ -105,11 +106,13 @@ pub struct Track {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct FilterTags {
-    /// A regular expression that a tag must match. Matched in linear time: no look-around, no back-references.
+    /// A regular expression that a tag must match, anywhere in it unless there is a ^ or $. Matched in linear time: no
+    /// look-around, no back-references.
     #[schemars(length(min = 1, max = 512))]
     pub pattern: String,
 
-    /// What of the match the policy compares, by the names or numbers of its groups: $ts, $1.
+    /// What of the match the policy compares, by the names or numbers of its groups: $ts, ${ts}, $1. Default: the whole
+    /// tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub extract: Option<String>,
@@ -120,13 +123,13 @@ pub struct FilterTags {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("[has(self.semver), has(self.numerical), has(self.alphabetical), has(self.sibling)].filter(x, x).size() == 1").message("must have exactly one of: semver, numerical, alphabetical, sibling"))]
 pub struct Policy {
-    /// The highest version in a range.
+    /// The highest version in a range. Only whole versions count, with or without a v: 1.2.3, v1.2.3-rc.1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub semver: Option<SemverPolicy>,
-    /// The last in the order of numbers.
+    /// The last in the order of numbers. Tags that are no number are left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub numerical: Option<OrderPolicy>,
-    /// The last in the order of letters.
+    /// The last in the order of letters, which is that of ASCII: digits, capitals, small letters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alphabetical: Option<OrderPolicy>,
     /// The filtered tag that has the same digest as another one.
@@ -137,7 +140,8 @@ pub struct Policy {
 /// The highest version in a range.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 pub struct SemverPolicy {
-    /// The range of versions, such as ">=1.2.0, <2".
+    /// The range of versions, such as ">=1.2.0, <2", "1.x", "~1.2" or "1.2 - 1.4 || ^2.1". Prereleases count where the
+    /// range names one: ">=1.0.0-0".
     #[schemars(length(min = 1, max = 256))]
     pub range: String,
 }
@@ -221,19 +225,6 @@ impl TagSpec {
     /// Whether the Tag is to be left as it is.
     pub fn is_suspended(&self) -> bool {
         self.suspend == Some(true)
-    }
-
-    /// The field that asks for something that this version does not do yet, with what it asks for.
-    pub fn not_yet(&self) -> Option<&'static str> {
-        let track = self.track.as_ref();
-        let asked = [
-            (self.policy.is_some(), "spec.policy"),
-            (self.filter_tags.is_some(), "spec.filterTags"),
-            (track.is_some_and(|track| track.push == Some(true)), "spec.track.push: true"),
-            (track.is_some_and(|track| track.interval.is_some()), "spec.track.interval"),
-            (track.is_some_and(|track| track.schedule.is_some()), "spec.track.schedule"),
-        ];
-        asked.into_iter().find_map(|(asked, field)| asked.then_some(field))
     }
 }
 

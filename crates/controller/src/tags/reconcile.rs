@@ -185,11 +185,6 @@ fn readable(tag: &Tag) -> Result<Aim, State> {
             problems.iter().map(|problem| format!("{}: {}", problem.field, problem.message)).collect();
         return Err(State::Stalled { reason: "InvalidSpec", message: told.join("; ") });
     }
-    if let Some(field) = tag.spec.not_yet() {
-        let message =
-            format!("{field} is not done by this version of Tagger; remove it, and the Tag goes on without");
-        return Err(State::Stalled { reason: "NotImplemented", message });
-    }
     let invalid = |message: String| State::Stalled { reason: "InvalidSpec", message };
     let from = tag.spec.from.parse();
     let from =

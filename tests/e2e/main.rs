@@ -15,4 +15,5 @@ mod registries_conf;
 mod story;
 mod support;
 mod tags;
+mod tracking;
 mod workloads;

@@ -16,6 +16,7 @@ pub mod kubectl;
 pub mod leash;
 mod log;
 pub mod manifest;
+pub mod notifier;
 pub mod operator;
 pub mod port;
 pub mod proxy;

@@ -2,6 +2,7 @@
 
 pub mod cached;
 mod namespace;
+pub mod told;
 mod world;
 
 use std::future::Future;

@@ -1,6 +1,6 @@
 //! A control plane, a registry and an operator, together.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tagger_testkit::assets::Assets;
 use tagger_testkit::control_plane::{ControlPlane, ControlPlaneOptions};
@@ -40,8 +40,7 @@ impl World {
     pub async fn without_operator(assets: &Assets) -> (ControlPlane, Registry) {
         let control_plane = ControlPlane::start(assets, &ControlPlaneOptions::default()).await.unwrap();
         let registry = Registry::start(assets, &RegistryOptions::default()).await.unwrap();
-        let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests");
-        control_plane.kubectl().run(&installation(&control_plane, &manifests)).await.unwrap();
+        control_plane.kubectl().run(&installation(&control_plane, &manifests())).await.unwrap();
         (control_plane, registry)
     }
 
@@ -52,4 +51,9 @@ impl World {
             ["--insecure-registry", &registry].iter().chain(flags).map(|flag| (*flag).to_owned()).collect();
         Operator::start(Path::new(env!("CARGO_BIN_EXE_tagger")), control_plane, &flags).await.unwrap()
     }
+}
+
+/// Where the manifests are.
+pub fn manifests() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests")
 }

@@ -1,0 +1,58 @@
+//! Somebody who tells a receiver of pushes, as a CNCF distribution does: the truth or not.
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+/// Sends notifications to one receiver, with one secret.
+#[derive(Clone, Debug)]
+pub struct Notifier {
+    client: reqwest::Client,
+    url: String,
+    secret: String,
+}
+
+impl Notifier {
+    /// Sends to this base URL of a receiver.
+    pub fn new(receiver: &str, secret: &str) -> Result<Self> {
+        let client = reqwest::Client::builder().no_proxy().build().context("build a client")?;
+        let (url, secret) = (format!("{receiver}/distribution"), secret.to_owned());
+        Ok(Self { client, url, secret })
+    }
+
+    /// Tells of a push, and gives the status of the answer.
+    pub async fn tell(&self, host: &str, repository: &str, tag: &str, digest: &str) -> Result<u16> {
+        self.send(envelope(host, repository, tag, digest).to_string()).await
+    }
+
+    /// Sends any body, and gives the status of the answer.
+    pub async fn send(&self, body: String) -> Result<u16> {
+        let request = self
+            .client
+            .post(&self.url)
+            .header("Authorization", &self.secret)
+            .header("Content-Type", "application/vnd.docker.distribution.events.v2+json")
+            .body(body);
+        let answer = request.send().await.context("send a notification")?;
+        Ok(answer.status().as_u16())
+    }
+}
+
+/// What a registry says of one push.
+fn envelope(host: &str, repository: &str, tag: &str, digest: &str) -> Value {
+    let target = json!({
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "size": 400,
+        "length": 400,
+        "digest": digest,
+        "repository": repository,
+        "tag": tag,
+        "url": format!("http://{host}/v2/{repository}/manifests/{digest}"),
+    });
+    json!({ "events": [{
+        "id": "00000000-0000-0000-0000-000000000000",
+        "timestamp": "2026-01-01T00:00:00Z",
+        "action": "push",
+        "target": target,
+        "request": { "id": "1", "addr": "127.0.0.1:1", "host": host, "method": "PUT" },
+    }]})
+}

@@ -1,0 +1,104 @@
+//! A policy chooses the tag.
+
+use serde_json::{Value, json};
+
+use crate::support::told::{Told, trigger};
+use crate::support::{Namespace, a_moment, eventually, run};
+
+/// A Tag of the image's repository, with a policy.
+fn with_policy(here: &Namespace<'_>, name: &str, more: &Value) -> Value {
+    let mut tag = here.tag(name, json!({ "from": here.repository(name) }));
+    tag["spec"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    tag
+}
+
+#[test]
+fn the_highest_version_in_range_is_followed() {
+    run(async {
+        let here = Namespace::new(&Told::shared().await.world, "semver").await;
+        for (seed, tag) in ["1.2.0", "1.10.0", "2.0.0", "latest"].into_iter().enumerate() {
+            here.push("myapp", tag, u64::try_from(seed).unwrap()).await;
+        }
+        let tag = with_policy(&here, "myapp", &json!({ "policy": { "semver": { "range": ">=1.2.0, <2" } } }));
+        here.apply(&tag).await.unwrap();
+        here.wait_for_generation("myapp", 0).await;
+        assert_eq!(here.newest("myapp", 0).await["tag"], "1.10.0");
+        here.push("myapp", "1.9.9", 10).await;
+        here.push("myapp", "2.1.0", 11).await;
+        let wanted = here.push("myapp", "1.11.0", 12).await;
+        let newest = here.newest("myapp", 1).await;
+        assert_eq!((&newest["tag"], trigger(&newest)), (&json!("1.11.0"), json!("Push")));
+        assert_eq!(newest["imageReference"], wanted);
+        a_moment().await;
+        assert_eq!(here.generations("myapp").await, (vec![1, 0], 1));
+
+        here.patch_tag("myapp", json!({ "policy": { "semver": { "range": ">=2" } } })).await;
+        let newest = here.newest("myapp", 2).await;
+        assert_eq!((&newest["tag"], trigger(&newest)), (&json!("2.1.0"), json!("Spec")));
+    });
+}
+
+#[test]
+fn the_last_build_of_a_branch_is_followed_by_the_time_in_its_tag() {
+    run(async {
+        let here = Namespace::new(&Told::shared().await.world, "numerical").await;
+        for (seed, tag) in ["main-9-abc", "main-10-abd", "other-99-abc", "latest"].into_iter().enumerate() {
+            here.push("myapp", tag, u64::try_from(seed).unwrap()).await;
+        }
+        let more = json!({
+            "filterTags": { "pattern": "^main-(?P<ts>[0-9]+)-[a-f0-9]+$", "extract": "$ts" },
+            "policy": { "numerical": { "order": "asc" } },
+        });
+        here.apply(&with_policy(&here, "myapp", &more)).await.unwrap();
+        here.wait_for_generation("myapp", 0).await;
+        assert_eq!(here.newest("myapp", 0).await["tag"], "main-10-abd");
+        here.push("myapp", "main-11-fff", 20).await;
+        assert_eq!(here.newest("myapp", 1).await["tag"], "main-11-fff");
+    });
+}
+
+#[test]
+fn the_stable_tag_of_what_a_moving_tag_points_at_is_recorded() {
+    run(async {
+        let here = Namespace::new(&Told::shared().await.world, "sibling").await;
+        let more = json!({
+            "filterTags": { "pattern": "^main-[a-f0-9]{7,}$" },
+            "policy": { "sibling": { "tag": "main-latest" } },
+        });
+        let build = async |hash: &str, seed: u64| {
+            let name = format!("main-{hash}");
+            here.push("myapp", &format!("amd64-{name}"), seed).await;
+            // The moving tag first: nothing has its digest for a moment.
+            here.push("myapp", "main-latest", seed).await;
+            here.push("myapp", &name, seed).await;
+        };
+        build("abc1234", 1).await;
+        here.apply(&with_policy(&here, "myapp", &more)).await.unwrap();
+        here.wait_for_generation("myapp", 0).await;
+        assert_eq!(here.newest("myapp", 0).await["tag"], "main-abc1234");
+        build("0123456", 2).await;
+        let newest = here.newest("myapp", 1).await;
+        assert_eq!((&newest["tag"], trigger(&newest)), (&json!("main-0123456"), json!("Push")));
+        here.wait_for_generation("myapp", 1).await;
+    });
+}
+
+#[test]
+fn a_policy_that_chooses_nothing_says_so_and_goes_on_when_there_is_something() {
+    run(async {
+        let here = Namespace::new(&Told::shared().await.world, "nothing").await;
+        here.push("myapp", "latest", 0).await;
+        let tag = with_policy(&here, "myapp", &json!({ "policy": { "semver": { "range": ">=1" } } }));
+        here.apply(&tag).await.unwrap();
+        let (reason, message) = here.wait_for_condition("myapp", "Reconciling").await;
+        assert_eq!(reason, "NothingChosen");
+        assert!(message.contains("none of its 1 tags"), "{message}");
+        here.push("myapp", "1.0.0", 1).await;
+        here.wait_for_generation("myapp", 0).await;
+        eventually("the attempt succeeded", || async {
+            let tag = here.get("tag", "myapp").await?;
+            (tag["status"]["lastImportAttempt"]["succeed"] == true).then_some(())
+        })
+        .await;
+    });
+}

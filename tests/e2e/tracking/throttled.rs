@@ -1,0 +1,57 @@
+//! A registry that wants to be left alone is, and nobody else's Tags wait for it.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tagger_testkit::proxy::{Fault, Match};
+
+use crate::support::told::Told;
+use crate::support::{Namespace, eventually, run};
+
+#[test]
+fn a_registry_that_answers_429_to_everything_is_asked_as_little_as_it_wants_and_the_others_keep_their_pace() {
+    run(async {
+        let told = Told::start(&["--private-registry", "*"]).await;
+        let here = Namespace::new(&told.world, "throttled").await;
+        let throttled = &told.world.proxy;
+        for number in 0..40 {
+            here.push(&format!("slow-{number}"), "latest", number).await;
+            here.apply(&here.proxied_tag(&format!("slow-{number}"), json!({}))).await.unwrap();
+        }
+        for number in 0..40 {
+            here.wait_for_generation(&format!("slow-{number}"), 0).await;
+        }
+        here.following("quick", json!({})).await;
+
+        throttled.fault(Match::any(), Fault::status(429).header("Retry-After", "600"));
+        throttled.reset();
+        let host = throttled.address();
+        let tell_all = async || {
+            for number in 0..40 {
+                let repository = format!("{}/slow-{number}", here.name);
+                told.notifier.tell(host, &repository, "latest", "sha256:0").await.unwrap();
+            }
+        };
+        tell_all().await;
+        let (reason, message) = here.wait_for_condition("slow-39", "Reconciling").await;
+        assert_eq!(reason, "RateLimited");
+        assert!(message.contains("it is asked again at 20"), "{message}");
+        eventually("every Tag says so", || async {
+            let tags = here.list("tags").await;
+            let told = tags.iter().filter(|tag| tag["status"]["lastImportAttempt"]["succeed"] == false);
+            (told.count() == 40).then_some(())
+        })
+        .await;
+        let asked = throttled.requests().len();
+        assert!(asked <= 32, "those under way when it was first said, and no others: {asked}");
+        throttled.reset();
+        for seed in 1..=3 {
+            tell_all().await;
+            here.push("quick", "latest", 100 + seed).await;
+            here.newest("quick", i64::try_from(seed).unwrap()).await;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(throttled.requests().len(), 0, "it asked to be left alone for ten minutes");
+        told.world.operator.stop().unwrap();
+    });
+}

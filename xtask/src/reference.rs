@@ -191,7 +191,6 @@ fn cell(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn page(name: &str) -> String {
         let pages = pages().unwrap();

@@ -64,3 +64,40 @@ fn order(policy: &OrderPolicy) -> policy::Order {
         Some(Order::Desc) => policy::Order::Desc,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::{Value, json};
+    use tagger_core::reference::TagName;
+
+    fn choice(more: Value) -> Option<Choice> {
+        let mut spec = json!({ "from": "quay.io/company/myapp" });
+        json_patch::merge(&mut spec, &more);
+        serde_json::from_value::<TagSpec>(spec).unwrap().choice().unwrap()
+    }
+
+    #[rstest]
+    #[case(json!({ "policy": { "semver": { "range": "<2" } } }), "1.2.0")]
+    #[case(json!({ "policy": { "numerical": {} }, "filterTags": { "pattern": "^main-([0-9]+)$", "extract": "$1" } }), "main-10")]
+    #[case(json!({ "policy": { "numerical": { "order": "desc" } }, "filterTags": { "pattern": "^main-([0-9]+)$", "extract": "$1" } }), "main-9")]
+    #[case(json!({ "policy": { "alphabetical": { "order": "asc" } } }), "main-latest")]
+    #[case(json!({ "policy": { "alphabetical": { "order": "desc" } } }), "1.2.0")]
+    fn a_policy_chooses(#[case] more: Value, #[case] chosen: &str) {
+        let tags = ["1.2.0", "2.0.0", "main-10", "main-9", "main-latest"];
+        let tags: Vec<TagName> = tags.iter().map(|tag| tag.parse().unwrap()).collect();
+        assert_eq!(choice(more).unwrap().choose(&tags).map(TagName::as_str), Some(chosen));
+    }
+
+    #[test]
+    fn a_sibling_is_asked_for() {
+        let choice = choice(json!({ "policy": { "sibling": { "tag": "main-latest" } } })).unwrap();
+        assert_eq!(choice.sibling().map(TagName::as_str), Some("main-latest"));
+    }
+
+    #[test]
+    fn without_a_policy_nothing_is_chosen() {
+        assert!(choice(json!({})).is_none());
+    }
+}

@@ -44,3 +44,35 @@ pub(crate) fn schedule(track: &Track) -> Result<Option<Schedule>, Problem> {
         Problem::new(field, &error)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    fn tracking(track: Option<Value>) -> Tracking {
+        let spec = json!({ "from": "quay.io/company/myapp", "track": track });
+        serde_json::from_value::<TagSpec>(spec).unwrap().tracking().unwrap()
+    }
+
+    #[rstest]
+    #[case::no_track(None, true)]
+    #[case::nothing_said_of_it(Some(json!({ "interval": "10m" })), true)]
+    #[case::on(Some(json!({ "push": true })), true)]
+    #[case::off(Some(json!({ "push": false })), false)]
+    fn pushes_are_heard_unless_a_person_says_no(#[case] track: Option<Value>, #[case] push: bool) {
+        assert_eq!(tracking(track).push, push);
+    }
+
+    #[test]
+    fn interval_and_schedule_are_read() {
+        let read = tracking(Some(
+            json!({ "interval": "1h30m", "schedule": "0 3 * * *", "timeZone": "Europe/Zurich" }),
+        ));
+        assert_eq!(read.interval, Some(Duration::from_secs(5400)));
+        assert_eq!(read.schedule, Schedule::new("0 3 * * *", Some("Europe/Zurich")).ok());
+        assert_ne!(read.schedule, Schedule::new("0 3 * * *", None).ok());
+        assert_eq!(tracking(None), Tracking { push: true, ..Tracking::default() });
+    }
+}

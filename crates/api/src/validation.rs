@@ -87,6 +87,8 @@ mod tests {
     #[case(json!({ "policy": { "semver": { "range": ">=1.2.0, <2" } } }))]
     #[case(json!({ "policy": { "numerical": { "order": "asc" } }, "filterTags": { "pattern": "^main-(?P<ts>[0-9]+)-[a-f0-9]+$", "extract": "$ts" } }))]
     #[case(json!({ "policy": { "sibling": { "tag": "main-latest" } } }))]
+    #[case(json!({ "policy": { "semver": { "range": "1.x || 2.1 - 2.4" } } }))]
+    #[case(json!({ "track": { "interval": "30m1h" } }))]
     fn accepts(#[case] more: Value) {
         assert_eq!(problems(&spec(more)), []);
     }
@@ -102,7 +104,12 @@ mod tests {
     #[case(json!({ "track": { "schedule": "at dawn" } }), "spec.track.schedule", "0 3 * * *")]
     #[case(json!({ "track": { "timeZone": "UTC" } }), "spec.track.timeZone", "schedule")]
     #[case(json!({ "track": { "schedule": "0 3 * * *", "timeZone": "Mars/Base" } }), "spec.track.timeZone", "IANA")]
+    #[case(json!({ "track": { "interval": "40000ms" } }), "spec.track.interval", "10m")]
+    #[case(json!({ "track": { "schedule": "0 0 30 2 *" } }), "spec.track.schedule", "never comes")]
+    #[case(json!({ "track": { "schedule": "0 0 3 * * *" } }), "spec.track.schedule", "five fields")]
     #[case(json!({ "filterTags": { "pattern": "a" } }), "spec.filterTags", "policy")]
+    #[case(json!({ "policy": { "numerical": {} }, "filterTags": { "pattern": "(\\w{1000}){1000}" } }), "spec.filterTags.pattern", "too large")]
+    #[case(json!({ "policy": { "numerical": {} }, "filterTags": { "pattern": "a", "extract": "$ts" } }), "spec.filterTags.extract", "no groups")]
     #[case(json!({ "policy": { "sibling": { "tag": "a" } }, "filterTags": { "pattern": "(" } }), "spec.filterTags.pattern", "regular expression")]
     #[case(json!({ "policy": {} }), "spec.policy", "exactly one of: semver, numerical, alphabetical, sibling")]
     #[case(json!({ "policy": { "sibling": { "tag": "a" }, "numerical": {} } }), "spec.policy", "exactly one")]
@@ -114,6 +121,38 @@ mod tests {
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(found[0].field, field);
         assert!(found[0].message.contains(because), "{}", found[0].message);
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let all = json!({
+            "from": "quay.io/a:b",
+            "track": { "interval": "1s", "schedule": "never" },
+            "filterTags": { "pattern": "(" },
+            "policy": {},
+        });
+        let fields: Vec<&str> = problems(&spec(all)).iter().map(|problem| problem.field).collect();
+        let expected = [
+            "spec.track.interval",
+            "spec.track.schedule",
+            "spec.filterTags.pattern",
+            "spec.policy",
+            "spec.from",
+        ];
+        assert_eq!(fields, expected);
+    }
+
+    /// Whoever reads a specification that was not refused need not fear that it can't be read.
+    #[rstest]
+    #[case(json!({ "track": { "interval": "1s" } }))]
+    #[case(json!({ "track": { "timeZone": "UTC" } }))]
+    #[case(json!({ "filterTags": { "pattern": "a" } }))]
+    #[case(json!({ "policy": {}, "filterTags": { "pattern": "a" } }))]
+    #[case(json!({ "policy": { "semver": { "range": "1.x" } }, "track": { "interval": "1m" } }))]
+    fn what_is_refused_is_what_cannot_be_read(#[case] more: Value) {
+        let spec = spec(more);
+        let unread: Vec<_> = spec.choice().err().into_iter().chain(spec.tracking().err()).collect();
+        assert_eq!(problems(&spec), unread);
     }
 
     #[test]

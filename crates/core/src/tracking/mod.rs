@@ -11,6 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 pub use interval::{IntervalError, SHORTEST_INTERVAL, interval};
 pub use schedule::{Schedule, ScheduleError};
 
+#[cfg(test)]
+mod tests;
+
 /// What makes a Tag look at its registry.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tracking {

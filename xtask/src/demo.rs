@@ -8,12 +8,16 @@ use tagger_testkit::control_plane::{ControlPlane, ControlPlaneOptions};
 use tagger_testkit::image::Image;
 use tagger_testkit::kubectl::Kubectl;
 use tagger_testkit::operator::{Operator, installation};
+use tagger_testkit::port::Port;
 use tagger_testkit::registry::{Registry, RegistryOptions};
 
 use crate::cargo;
 
 /// How long any step of the story may take.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What the registry shows when it tells of a push. It guards nothing.
+const SECRET: &str = "of-no-value-to-anyone";
 
 /// Tells the story, then stays up until Ctrl-C, or ends at once with `exit`.
 pub(crate) async fn run(exit: bool) -> Result<()> {
@@ -24,7 +28,10 @@ pub(crate) async fn run(exit: bool) -> Result<()> {
     println!("{assets}");
     step("Starting the control plane and two registries on loopback, one far away and one to mirror into");
     let control_plane = ControlPlane::start(&assets, &ControlPlaneOptions::default()).await?;
-    let source = Registry::start(&assets, &RegistryOptions::default()).await?;
+    let port = Port::take()?;
+    let receiver = format!("127.0.0.1:{}", port.number());
+    let hook = format!("http://{receiver}/distribution");
+    let source = Registry::start(&assets, &RegistryOptions::default().notify(&hook, Some(SECRET))).await?;
     let cache = Registry::start(&assets, &RegistryOptions::default()).await?;
     let (far, near) = (source.address(), cache.address());
     println!("Kubernetes {}, registries {far} and {near}", control_plane.version());
@@ -33,8 +40,15 @@ pub(crate) async fn run(exit: bool) -> Result<()> {
     let manifests = cargo::root().join("manifests");
     let install = installation(&control_plane, &manifests);
     story.show(&install.iter().map(String::as_str).collect::<Vec<_>>()).await?;
-    let flags = ["--insecure-registry", &far, "--cache-registry", &near, "--cache-insecure"];
-    let operator = Operator::start(&binary, &control_plane, &flags.map(str::to_owned)).await?;
+    println!("the far registry tells {hook} of each push, and shows a secret that Tagger knows:");
+    let secret = format!("--from-literal=distribution={SECRET}");
+    story.show(&["create", "secret", "generic", "tagger-receiver", "--namespace", "tagger", &secret]).await?;
+    let flags =
+        [["--insecure-registry", &far], ["--receiver-address", &receiver], ["--cache-registry", &near]];
+    let flags: Vec<&str> = flags.into_iter().flatten().chain(["--cache-insecure"]).collect();
+    let operator =
+        Operator::start(&binary, &control_plane, &flags.into_iter().map(str::to_owned).collect::<Vec<_>>())
+            .await?;
     println!("the operator is ready; it logs to {}", operator.log().display());
 
     let newer = story.tell(&source).await?;
@@ -90,16 +104,29 @@ impl Story {
         self.apply(&example("deployment.yaml")?).await?;
         self.see_image(&first.digest).await?;
 
-        step("The tag moves: another image is pushed. Nothing changes until somebody says so: generation 1");
+        step(
+            "The tag moves: another image is pushed. The registry tells of it, and it rolls out with nobody's hand",
+        );
+        let start = Instant::now();
         let second = push(2).await?;
         println!("pushed {here}/company/myapp:latest, which is {} now", second.digest);
-        self.go_to_generation(1).await?;
+        self.wait_for(DEPLOYMENT_IMAGE, &second.digest).await?;
+        println!("the Deployment has it {} ms after the push began", start.elapsed().as_millis());
         self.see_image(&second.digest).await?;
+        self.show(&["get", "tags", "-o", "wide"]).await?;
 
         step("The new image is no good: back to generation 0. No registry is asked");
         self.go_to_generation(0).await?;
         self.see_image(&first.digest).await?;
         self.show(&["rollout", "history", "deployment/myapp"]).await?;
+
+        step(
+            "Another push. What a person decided stays: generation 2 is recorded, and generation 0 is what runs",
+        );
+        println!("pushed {here}/company/myapp:latest, which is {} now", push(3).await?.digest);
+        self.wait_for(GENERATIONS, "2 1 0").await?;
+        self.show(&["get", "tag", "myapp-devel", "-o", REFERENCES]).await?;
+        self.see_image(&first.digest).await?;
 
         step("The manifest that was applied is still what was meant: applying it again changes nothing");
         self.apply(&example("deployment.yaml")?).await?;
@@ -116,7 +143,7 @@ impl Story {
         self.show(&["patch", "tag", "myapp-devel", "--type=merge", "-p", r#"{"spec":{"cache":true}}"#])
             .await?;
         self.see_image(&format!("{near}/default/myapp-devel@")).await?;
-        self.wait_until_mirrored(&near, 2).await?;
+        self.wait_until_mirrored(&near, 3).await?;
         self.show(&["get", "tag", "myapp-devel", "-o", REFERENCES]).await?;
         println!(
             "tags of default/myapp-devel in the cache: {}",
@@ -134,15 +161,23 @@ impl Story {
     }
 
     async fn wait_until_mirrored(&self, cache: &str, generations: usize) -> Result<()> {
+        let copied = |told: &str| told.matches(cache).count() == generations;
+        self.wait_until(IMAGES, copied, "the generations were not mirrored").await
+    }
+
+    async fn wait_for(&self, what: Query, wanted: &str) -> Result<()> {
+        self.wait_until(what, |told| told.contains(wanted), &format!("there was no {wanted}")).await
+    }
+
+    async fn wait_until(&self, what: Query, is_so: impl Fn(&str) -> bool, otherwise: &str) -> Result<()> {
         let start = Instant::now();
-        let references = "jsonpath={.status.references[*].imageReference}";
         loop {
-            let told = self.kubectl.run(&["get", "tag", "myapp-devel", "-o", references]).await?;
-            if told.matches(cache).count() == generations {
+            let told = self.kubectl.run(&["get", what.object, "-o", what.path]).await?;
+            if is_so(&told) {
                 return Ok(());
             }
             if start.elapsed() > PATIENCE {
-                bail!("the generations were not mirrored within {PATIENCE:?}: {told}");
+                bail!("{otherwise} within {PATIENCE:?}: {told}");
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -187,6 +222,20 @@ impl Story {
         Ok(())
     }
 }
+
+/// What is asked of an object.
+#[derive(Clone, Copy)]
+struct Query {
+    object: &'static str,
+    path: &'static str,
+}
+
+const DEPLOYMENT_IMAGE: Query =
+    Query { object: "deployment/myapp", path: "jsonpath={.spec.template.spec.containers[*].image}" };
+const GENERATIONS: Query =
+    Query { object: "tag/myapp-devel", path: "jsonpath={.status.references[*].generation}" };
+const IMAGES: Query =
+    Query { object: "tag/myapp-devel", path: "jsonpath={.status.references[*].imageReference}" };
 
 const DEPLOYMENT: &str = "custom-columns=NAME:.metadata.name,IMAGE:.spec.template.spec.containers[*].image";
 const PODS: &str = "custom-columns=POD:.metadata.name,STATUS:.status.phase,IMAGE:.spec.containers[*].image";

@@ -14,6 +14,8 @@ pub const TOKEN: &str = "x-tagger-token";
 /// What is left to see about a request.
 #[derive(Debug)]
 pub enum Admission<'a> {
+    /// It can't be said yet.
+    NotYet,
     /// There is nothing at this path.
     Nowhere,
     /// It is refused.
@@ -55,6 +57,7 @@ pub fn look<'a>(
 ) -> Admission<'a> {
     let is_by_path = provider.entrance() == Entrance::Path;
     match (door, in_path) {
+        (Door::Unknown, _) => Admission::NotYet,
         (Door::Closed, _) => Admission::Nowhere,
         // What follows the name is of no account where nothing is asked for.
         (Door::Open, None) => Admission::Granted,
@@ -133,6 +136,7 @@ mod tests {
         let (secrets, _) = Secrets::read([(provider.name(), SECRET.as_bytes())]);
         let headers = header.into_iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
         match look(provider, secrets.door(provider, false), in_path, &headers.collect()) {
+            Admission::NotYet => "not yet",
             Admission::Nowhere => "nowhere",
             Admission::Refused => "refused",
             Admission::Granted => "granted",

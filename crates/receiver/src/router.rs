@@ -179,6 +179,7 @@ impl Inner {
         let door = secrets.door(provider, self.open.contains(&provider));
         let (parts, body) = request.into_parts();
         let signed = match guard::look(provider, door, secret, &parts.headers) {
+            Admission::NotYet => return Answer::NotYet,
             Admission::Nowhere => return Answer::Nowhere,
             Admission::Refused => return Answer::Refused,
             Admission::Granted => None,

@@ -19,6 +19,7 @@ pub const MOST: usize = 8;
 /// What the senders of each provider must know.
 #[derive(Clone, Debug, Default)]
 pub struct Secrets {
+    is_unread: bool,
     shared: HashMap<Provider, Vec<Shared>>,
     identities: Vec<Identity>,
     /// Those whose values are of no use. They stay closed, even where they would be open without any.
@@ -62,6 +63,8 @@ pub enum Flaw {
 /// What a provider's door is like.
 #[derive(Clone, Copy, Debug)]
 pub enum Door<'a> {
+    /// It is not known yet what it is like.
+    Unknown,
     /// Nobody comes in, and nobody is told that there is a door.
     Closed,
     /// Whoever comes is let in.
@@ -90,6 +93,11 @@ pub struct Identity {
 }
 
 impl Secrets {
+    /// What stands for the secrets before they were read for the first time: nobody is let in, or sent away for good.
+    pub fn unread() -> Self {
+        Self { is_unread: true, ..Self::default() }
+    }
+
     /// Reads the values of a Secret, by key. A key may have several lines, each of which counts.
     pub fn read<'a>(entries: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> (Self, Vec<Flaw>) {
         let (mut secrets, mut flaws) = (Self::default(), Vec::new());
@@ -139,6 +147,7 @@ impl Secrets {
     pub fn door(&self, provider: Provider, is_open: bool) -> Door<'_> {
         let shared = self.shared.get(&provider);
         match shared {
+            _ if self.is_unread => Door::Unknown,
             Some(shared) => Door::Secret(shared),
             None if provider.entrance() == Entrance::Identity && !self.identities.is_empty() => {
                 Door::Identity(&self.identities)
@@ -245,6 +254,7 @@ mod tests {
         let (none, short) = (Secrets::default(), read("quay", "hunter2").0);
         assert!(matches!(none.door(Provider::Quay, false), Door::Closed));
         assert!(matches!(none.door(Provider::Quay, true), Door::Open));
+        assert!(matches!(Secrets::unread().door(Provider::Quay, true), Door::Unknown));
         assert!(matches!(short.door(Provider::Quay, true), Door::Closed), "somebody meant to lock it");
         assert!(matches!(read("quay", LONG).0.door(Provider::Quay, true), Door::Secret(_)));
     }

@@ -38,6 +38,8 @@ pub(super) enum Answer {
     NotTaken(IntakeError),
     /// Too much waits.
     Full(Full),
+    /// It is not known yet who may send.
+    NotYet,
     /// It can't be said who the sender is.
     Unable(KeysError),
     /// It failed here.
@@ -63,7 +65,7 @@ impl Answer {
             Self::NotPosted => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotTaken(error) => error.status(),
             Self::Full(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotYet | Self::Unable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Broken => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -77,6 +79,7 @@ impl Answer {
             Self::Wrong(problem) => format!("{problem}\n"),
             Self::NotTaken(error) => format!("{error}\n"),
             Self::Full(full) => format!("{full}\n"),
+            Self::NotYet => "it is not known yet who may send; send it again in a moment\n".to_owned(),
             Self::Unable(error) => format!("{error}\n"),
             Self::Consent(_) | Self::Refused | Self::Nowhere | Self::NotPosted | Self::Broken => {
                 String::new()
@@ -101,7 +104,7 @@ impl From<Answer> for Response {
             Answer::NotPosted => {
                 headers.insert(ALLOW, HeaderValue::from_static("POST"));
             }
-            Answer::Full(_) | Answer::Unable(_) | Answer::NotTaken(IntakeError::NoRoom) => {
+            Answer::Full(_) | Answer::NotYet | Answer::Unable(_) | Answer::NotTaken(IntakeError::NoRoom) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
             }
             _ => {}

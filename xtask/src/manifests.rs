@@ -15,6 +15,9 @@ const TAGGER: &str = "tagger";
 /// The right to read the credentials of namespaces.
 const CREDENTIALS: &str = "tagger-credentials";
 
+/// The Secret of what registries authenticate their notifications with, and the Service that they come in at.
+const RECEIVER: &str = "tagger-receiver";
+
 /// A file of `manifests/`: its name, and the objects in it.
 struct File {
     name: &'static str,
@@ -81,6 +84,11 @@ fn files() -> Result<Vec<File>> {
             objects: admission(),
         },
         File {
+            name: "03_receiver.yaml",
+            about: "Where push notifications come in: those of all registries, and apart from them those of Docker Hub and of Quay.",
+            objects: receiver(),
+        },
+        File {
             name: "cache/registry.yaml",
             about: "Not needed: a registry for Tags with cache: true, in a cluster that has none. See docs/guides/cache.md.",
             objects: cache_registry::objects()?,
@@ -126,6 +134,7 @@ fn rights() -> Vec<Value> {
     let own = json!({ "rules": [
         rule("", &["secrets"], &["create"]),
         rule_for("", &["secrets"], &[secret], &["get", "list", "watch", "update"]),
+        rule_for("", &["secrets"], &[RECEIVER], &["get", "list", "watch"]),
     ]});
     // Apart from the rest, so that it can be bound in some namespaces only.
     let credentials = json!({ "rules": [
@@ -163,6 +172,22 @@ fn admission() -> Vec<Value> {
         named("Service", "v1", Some(TAGGER), "tagger-admission", service),
         named("MutatingWebhookConfiguration", REGISTRATION, None, TAGGER, json!({})),
         named("ValidatingWebhookConfiguration", REGISTRATION, None, TAGGER, json!({})),
+    ]
+}
+
+/// Each Service leads to a port that serves nothing else, so that whoever exposes one of them exposes no other.
+fn receiver() -> Vec<Value> {
+    let service = |name: &str, port: &str| {
+        let spec = json!({ "spec": {
+            "selector": { "app.kubernetes.io/name": TAGGER },
+            "ports": [{ "name": "http", "port": 80, "targetPort": port }],
+        }});
+        named("Service", "v1", Some(TAGGER), name, spec)
+    };
+    vec![
+        service(RECEIVER, "receiver"),
+        service("docker-webhooks", "docker-webhooks"),
+        service("quay-webhooks", "quay-webhooks"),
     ]
 }
 

@@ -47,7 +47,7 @@ const PARTS_OF_KUBE: &[(&str, &[&str])] = &[
     ("tagger-api", &["derive"]),
     ("tagger-certificates", &["client", "runtime"]),
     ("tagger-controller", &["client", "jsonpatch", "runtime", "unstable-runtime"]),
-    ("tagger", &["aws-lc-rs", "client", "config", "http-proxy", "rustls-tls"]),
+    ("tagger", &["aws-lc-rs", "client", "config", "http-proxy", "runtime", "rustls-tls"]),
     ("xtask", &["aws-lc-rs", "client", "config", "runtime", "rustls-tls"]),
 ];
 

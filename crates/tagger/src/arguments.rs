@@ -1,6 +1,7 @@
 //! The command line. Flags, environment and documentation come from these definitions.
 
 mod cache;
+mod receiver;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use tagger_core::reference::{Reference, Registry, TagName};
 use url::Url;
 
 pub use cache::{Cache, Given};
+pub use receiver::Receiver;
 
 /// Gives a Kubernetes cluster its own memory of container image tags.
 #[derive(Debug, Parser)]
@@ -68,7 +70,11 @@ pub struct Run {
     #[command(flatten)]
     pub cache: Cache,
 
-    /// Where /healthz and /readyz are served, over plain HTTP
+    /// How notifications of pushes come in
+    #[command(flatten)]
+    pub receiver: Receiver,
+
+    /// Where /healthz, /readyz and /metrics are served, over plain HTTP
     #[arg(long, env = "TAGGER_HEALTH_ADDRESS", value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
     pub health_address: SocketAddr,
 

@@ -1,11 +1,16 @@
 //! Health and readiness, over plain HTTP: `/healthz` while every part of the process is there, `/readyz` while each does its work.
+//! And what is counted, at `/metrics`.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -14,9 +19,18 @@ use tokio_util::sync::CancellationToken;
 /// perhaps, nobody holds the other end any more, and the process is not well.
 pub(crate) type Checks = Arc<Vec<(&'static str, watch::Receiver<bool>)>>;
 
-/// Serves health and readiness until told to stop.
-pub(crate) async fn serve(listener: TcpListener, checks: Checks, stop: CancellationToken) {
-    let served = axum::serve(listener, router(checks)).with_graceful_shutdown(stop.cancelled_owned()).await;
+/// The form of `/metrics`.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Serves health, readiness and metrics until told to stop.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    checks: Checks,
+    metrics: Arc<Registry>,
+    stop: CancellationToken,
+) {
+    let router = router(checks).merge(Router::new().route("/metrics", get(async move || told(&metrics))));
+    let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
     if let Err(error) = served {
         tracing::error!(%error, "health is served no more");
     }
@@ -38,9 +52,29 @@ fn report(checks: &Checks, is_so: impl Fn(&watch::Receiver<bool>) -> bool + Clon
     }
 }
 
+fn told(metrics: &Registry) -> Response {
+    let mut text = String::new();
+    match encode(&mut text, metrics) {
+        Ok(()) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use prometheus_client::metrics::counter::Counter;
+
+    #[tokio::test]
+    async fn metrics_are_told_as_open_metrics() {
+        let (mut metrics, counter) = (Registry::default(), Counter::<u64>::default());
+        metrics.register("tagger_things", "Things", counter.clone());
+        counter.inc_by(2);
+        let answer = told(&metrics);
+        assert_eq!(answer.headers()[CONTENT_TYPE], OPEN_METRICS);
+        let body = axum::body::to_bytes(answer.into_body(), 1024).await.unwrap();
+        assert!(String::from_utf8_lossy(&body).contains("tagger_things_total 2\n"), "{body:?}");
+    }
 
     #[test]
     fn it_is_ready_when_every_check_is_and_says_which_is_not() {

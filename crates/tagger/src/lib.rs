@@ -5,6 +5,7 @@ mod cache;
 mod copy;
 mod health;
 mod logging;
+mod receiver;
 mod registries;
 mod run;
 mod shutdown;

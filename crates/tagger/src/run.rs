@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{Admission, Run};
+use crate::receiver::Receiving;
 use crate::{cache, health, logging, registries, shutdown};
 
 /// The port of the webhook's Service.
@@ -49,6 +50,7 @@ async fn serve(flags: Run) -> Result<()> {
     let cache = cache::settings(&flags.cache, cache::password(), is_inside)?;
     let admission = listen(flags.admission.admission_address, "--admission-address")?;
     let health = listen(flags.health_address, "--health-address")?;
+    let receiving = Receiving::listen(&flags.receiver)?;
     let client = client().await?;
     let stop = shutdown::on_signal()?;
 
@@ -61,10 +63,13 @@ async fn serve(flags: Run) -> Result<()> {
         ("certificate", keeper.ready()),
         ("not leaving", leaving.subscribe()),
     ]);
+    let (receiving, pushes) = receiving.open(client.clone(), &flags.namespace, &flags.receiver)?;
+    let mut metrics = prometheus_client::registry::Registry::default();
+    receiving.register(&mut metrics);
     // Health is told to the very end, so that whoever asks hears why the process is not ready.
     let ended = CancellationToken::new();
-    let health =
-        tokio::spawn(health::serve(tokio::net::TcpListener::from_std(health)?, checks, ended.clone()));
+    let health = tokio::net::TcpListener::from_std(health)?;
+    let health = tokio::spawn(health::serve(health, checks, Arc::new(metrics), ended.clone()));
 
     let index = Arc::new(TagIndex::default());
     let router = router::router(router::Settings::new(&flags.namespace), index.clone());
@@ -87,9 +92,12 @@ async fn serve(flags: Run) -> Result<()> {
     let _listed = listed.clone();
     let controller = async {
         let _ending = stop.clone().drop_guard();
-        let pushes = futures::stream::pending().boxed();
-        tagger_controller::run(client, registry, settings, index, pushes, listed, stop.clone()).await;
+        tagger_controller::run(client, registry, settings, index, pushes.boxed(), listed, stop.clone()).await;
         stop.is_cancelled()
+    };
+    let receiver = async {
+        let _ending = stop.clone().drop_guard();
+        receiving.serve(stop.clone()).await
     };
     let leave = async {
         stop.cancelled().await;
@@ -97,11 +105,12 @@ async fn serve(flags: Run) -> Result<()> {
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), namespace = flags.namespace, "started");
     // The index lives while the controller's watches do; admission goes on from it while endpoints drain.
-    let (served, was_told, ()) = tokio::join!(webhook, controller, leave);
+    let (served, was_told, received, ()) = tokio::join!(webhook, controller, receiver, leave);
     ended.cancel();
     let _ = health.await;
     tracing::info!("ended");
     served.context("admission is served no more")?;
+    received.context("push notifications are taken no more")?;
     anyhow::ensure!(was_told, "the controller ended by itself; please report this, with the log");
     Ok(())
 }
@@ -116,7 +125,7 @@ async fn client() -> Result<Client> {
     Client::try_from(config).context("the API server's address or credentials can't be used")
 }
 
-fn listen(address: SocketAddr, flag: &str) -> Result<TcpListener> {
+pub(crate) fn listen(address: SocketAddr, flag: &str) -> Result<TcpListener> {
     let listener = TcpListener::bind(address)
         .with_context(|| format!("{flag} {address} can't be listened on; choose another one"))?;
     listener.set_nonblocking(true)?;

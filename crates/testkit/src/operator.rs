@@ -36,15 +36,15 @@ pub struct Operator {
     health: String,
     receiver: String,
     files: Scratch,
-    _ports: [Port; 3],
+    _ports: [Port; 5],
 }
 
 impl Operator {
     /// Starts the operator and returns once it is ready. The manifests must have been applied.
     pub async fn start(binary: &Path, control_plane: &ControlPlane, flags: &[String]) -> Result<Self> {
         let files = Scratch::on_disk()?;
-        let ports = [Port::take()?, Port::take()?, Port::take()?];
-        let [admission, health, receiver] = ports.each_ref().map(Port::number);
+        let ports = [Port::take()?, Port::take()?, Port::take()?, Port::take()?, Port::take()?];
+        let [admission, health, receiver, docker, quay] = ports.each_ref().map(Port::number);
         let mut command = Command::new(binary);
         command
             .env("KUBECONFIG", control_plane.kubeconfig_for_service_account(TAGGER, TAGGER)?)
@@ -53,8 +53,10 @@ impl Operator {
             .args(["--admission-address", &format!("127.0.0.1:{admission}")])
             .args(["--admission-url", &format!("https://127.0.0.1:{admission}")])
             .args(["--health-address", &format!("127.0.0.1:{health}")])
+            .args(["--docker-webhooks-address", &format!("127.0.0.1:{docker}")])
+            .args(["--quay-webhooks-address", &format!("127.0.0.1:{quay}")])
             .args(flags);
-        let health = format!("http://127.0.0.1:{health}/readyz");
+        let health = format!("http://127.0.0.1:{health}");
         let receiver = format!("http://127.0.0.1:{receiver}");
         let operator = Self { process: Mutex::default(), command, health, receiver, files, _ports: ports };
         operator.start_again().await?;
@@ -77,9 +79,14 @@ impl Operator {
         self.process().take().map_or(Ok(()), |mut process| process.stop())
     }
 
-    /// Where registries send their notifications, without a path.
-    pub fn receiver(&self) -> &str {
-        &self.receiver
+    /// Where the operator takes push notifications: a URL without a path.
+    pub fn receiver(&self) -> String {
+        self.receiver.clone()
+    }
+
+    /// Where the operator tells what it counts.
+    pub fn metrics_url(&self) -> String {
+        format!("{}/metrics", self.health)
     }
 
     /// What the operator logs.
@@ -109,9 +116,9 @@ impl Operator {
 
     async fn wait_until_ready(&self) -> Result<()> {
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build()?;
-        let start = Instant::now();
+        let (start, ready) = (Instant::now(), format!("{}/readyz", self.health));
         loop {
-            if client.get(&self.health).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            if client.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success()) {
                 return Ok(());
             }
             let is_gone = !self.process().as_mut().is_some_and(Leashed::is_running);

@@ -1,0 +1,276 @@
+//! What senders must know: the values of one Secret, by provider.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{self, SHA256, SHA256_OUTPUT_LEN};
+use aws_lc_rs::hmac;
+use secrecy::{ExposeSecret, SecretSlice};
+
+use crate::provider::{Entrance, Hash, Provider};
+
+/// How short a secret may be, in bytes. Shorter ones can be guessed at the pace at which requests are answered.
+pub const SHORTEST: usize = 16;
+
+/// How many secrets a provider may have at one time. Two are needed while one takes over from another.
+pub const MOST: usize = 8;
+
+/// What the senders of each provider must know.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets {
+    is_unread: bool,
+    shared: HashMap<Provider, Vec<Shared>>,
+    identities: Vec<Identity>,
+    /// Those whose values are of no use. They stay closed, even where they would be open without any.
+    spoilt: HashSet<Provider>,
+}
+
+/// Why a value of the Secret is not used. Nothing of the value is told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    /// The key is no provider's.
+    #[error("the key {0:?} is not used: it is no provider's name")]
+    Unknown(String),
+    /// A line is too short.
+    #[error(
+        "the secret in line {line} of the key {provider} is not used: it has fewer than {SHORTEST} characters; make one with \
+         `openssl rand -hex 32`"
+    )]
+    Short {
+        /// Whose it is.
+        provider: Provider,
+        /// The line that it is in.
+        line: usize,
+    },
+    /// A line of Google's says something else than it must.
+    #[error(
+        "line {line} of the key google is not used: it must be the e-mail address of the service account and the audience of the \
+         push subscription, with a space between"
+    )]
+    Identity {
+        /// The line.
+        line: usize,
+    },
+    /// There are too many lines.
+    #[error("the key {0} has more than {MOST} lines; those behind them are not used")]
+    Many(Provider),
+    /// There is nothing there.
+    #[error("the key {0} is empty")]
+    Empty(Provider),
+}
+
+/// What a provider's door is like.
+#[derive(Clone, Copy, Debug)]
+pub enum Door<'a> {
+    /// It is not known yet what it is like.
+    Unknown,
+    /// Nobody comes in, and nobody is told that there is a door.
+    Closed,
+    /// Whoever comes is let in.
+    Open,
+    /// Whoever knows one of these is let in.
+    Secret(&'a [Shared]),
+    /// Whoever Google says to be one of these is let in.
+    Identity(&'a [Identity]),
+}
+
+/// A secret that a sender and we both know.
+#[derive(Clone)]
+pub struct Shared {
+    value: SecretSlice<u8>,
+    /// The hash of the value: what is compared then has one length, so that the time that it takes says nothing of the value's.
+    hash: [u8; SHA256_OUTPUT_LEN],
+}
+
+/// Who sends with a token of Google's, and to whom the token must be made out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The e-mail address of the service account.
+    pub email: String,
+    /// The audience.
+    pub audience: String,
+}
+
+impl Secrets {
+    /// What stands for the secrets before they were read for the first time: nobody is let in, or sent away for good.
+    pub fn unread() -> Self {
+        Self { is_unread: true, ..Self::default() }
+    }
+
+    /// Reads the values of a Secret, by key. A key may have several lines, each of which counts.
+    pub fn read<'a>(entries: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> (Self, Vec<Flaw>) {
+        let (mut secrets, mut flaws) = (Self::default(), Vec::new());
+        for (key, value) in entries {
+            match key.parse() {
+                Ok(provider) => secrets.take(provider, value, &mut flaws),
+                Err(_) => flaws.push(Flaw::Unknown(key.to_owned())),
+            }
+        }
+        (secrets, flaws)
+    }
+
+    fn take(&mut self, provider: Provider, value: &[u8], flaws: &mut Vec<Flaw>) {
+        let lines = value.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        let mut lines = (1..).zip(lines).filter(|(_, line)| !line.is_empty());
+        let (before, mut good) = (flaws.len(), 0);
+        for (line, text) in lines.by_ref().take(MOST) {
+            match self.take_line(provider, line, text) {
+                Ok(()) => good += 1,
+                Err(flaw) => flaws.push(flaw),
+            }
+        }
+        if lines.next().is_some() {
+            flaws.push(Flaw::Many(provider));
+        }
+        if good == 0 {
+            self.spoilt.insert(provider);
+            if flaws.len() == before {
+                flaws.push(Flaw::Empty(provider));
+            }
+        }
+    }
+
+    fn take_line(&mut self, provider: Provider, line: usize, text: &[u8]) -> Result<(), Flaw> {
+        if provider.entrance() == Entrance::Identity {
+            self.identities.push(Identity::read(text).ok_or(Flaw::Identity { line })?);
+            return Ok(());
+        }
+        if text.len() < SHORTEST {
+            return Err(Flaw::Short { provider, line });
+        }
+        self.shared.entry(provider).or_default().push(Shared::new(text));
+        Ok(())
+    }
+
+    /// What this provider's door is like, where it was opened on purpose or not.
+    pub fn door(&self, provider: Provider, is_open: bool) -> Door<'_> {
+        let shared = self.shared.get(&provider);
+        match shared {
+            _ if self.is_unread => Door::Unknown,
+            Some(shared) => Door::Secret(shared),
+            None if provider.entrance() == Entrance::Identity && !self.identities.is_empty() => {
+                Door::Identity(&self.identities)
+            }
+            None if is_open && !self.spoilt.contains(&provider) => Door::Open,
+            None => Door::Closed,
+        }
+    }
+}
+
+impl Shared {
+    fn new(value: &[u8]) -> Self {
+        Self { value: value.to_vec().into(), hash: hash(value) }
+    }
+
+    /// Whether one of them is among what was presented. How long this takes says nothing of how much of one was right.
+    pub(crate) fn any_is(known: &[Self], presented: &[impl AsRef<[u8]>]) -> bool {
+        let mut found = false;
+        for text in presented {
+            let hash = hash(text.as_ref());
+            for secret in known {
+                found |= verify_slices_are_equal(&secret.hash, &hash).is_ok();
+            }
+        }
+        found
+    }
+
+    /// Whether the body was signed with one of them.
+    pub(crate) fn any_signed(known: &[Self], hash: Hash, body: &[u8], signature: &[u8]) -> bool {
+        let mut found = false;
+        for secret in known {
+            let key = hmac::Key::new(hash.algorithm(), secret.value.expose_secret());
+            found |= hmac::verify(&key, body, signature).is_ok();
+        }
+        found
+    }
+}
+
+fn hash(value: &[u8]) -> [u8; SHA256_OUTPUT_LEN] {
+    let mut hash = [0; SHA256_OUTPUT_LEN];
+    hash.copy_from_slice(digest::digest(&SHA256, value).as_ref());
+    hash
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Shared")
+    }
+}
+
+impl Identity {
+    fn read(line: &[u8]) -> Option<Self> {
+        let mut words = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
+        let (email, audience) = (words.next()?, words.next()?);
+        let is_email = email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
+        (is_email && words.next().is_none())
+            .then(|| Self { email: email.to_owned(), audience: audience.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    const LONG: &str = "0123456789abcdef";
+
+    fn read(key: &str, value: &str) -> (Secrets, Vec<Flaw>) {
+        Secrets::read([(key, value.as_bytes())])
+    }
+
+    #[test]
+    fn every_line_counts_and_white_space_around_it_does_not() {
+        let (secrets, flaws) = read("quay", &format!("{LONG}-one\r\n\n  {LONG}-two\n"));
+        assert_eq!(flaws, []);
+        let Door::Secret(known) = secrets.door(Provider::Quay, false) else { panic!("it has secrets") };
+        for (presented, is_known) in [("-one", true), ("-two", true), ("-three", false), ("", false)] {
+            assert_eq!(Shared::any_is(known, &[format!("{LONG}{presented}")]), is_known, "{presented}");
+        }
+        assert!(!Shared::any_is(known, &[[0u8; 0]; 1]) && !Shared::any_is(known, &[[0u8; 0]; 0]));
+        assert!(matches!(secrets.door(Provider::DockerHub, false), Door::Closed));
+    }
+
+    #[rstest]
+    #[case::short("quay", "hunter2", "line 1 of the key quay is not used: it has fewer than 16 characters")]
+    #[case::short_behind_a_good_one("quay", "0123456789abcdef\nhunter2", "in line 2 of the key quay")]
+    #[case::nothing("quay", " \n", "the key quay is empty")]
+    #[case::unknown("gogs\n", "0123456789abcdef", "the key \"gogs\\n\" is not used")]
+    #[case::no_identity("google", "hunter2hunter2hunter2", "must be the e-mail address")]
+    #[case::too_many("quay", &"0123456789abcdef\n".repeat(9), "more than 8 lines")]
+    fn what_is_not_used_is_told_without_what_it_is(
+        #[case] key: &str,
+        #[case] value: &str,
+        #[case] told: &str,
+    ) {
+        let (_, flaws) = read(key, value);
+        let [flaw] = &flaws[..] else { panic!("{flaws:?}") };
+        assert!(flaw.to_string().contains(told), "{flaw}");
+        assert!(!flaw.to_string().contains("hunter2"), "{flaw}");
+    }
+
+    #[test]
+    fn a_door_without_a_secret_is_closed_unless_it_was_opened() {
+        let (none, short) = (Secrets::default(), read("quay", "hunter2").0);
+        assert!(matches!(none.door(Provider::Quay, false), Door::Closed));
+        assert!(matches!(none.door(Provider::Quay, true), Door::Open));
+        assert!(matches!(Secrets::unread().door(Provider::Quay, true), Door::Unknown));
+        assert!(matches!(short.door(Provider::Quay, true), Door::Closed), "somebody meant to lock it");
+        assert!(matches!(read("quay", LONG).0.door(Provider::Quay, true), Door::Secret(_)));
+    }
+
+    #[test]
+    fn google_has_identities() {
+        let (secrets, flaws) =
+            read("google", "push@p.iam.gserviceaccount.com https://tagger.company.com/google\n");
+        assert_eq!(flaws, []);
+        let Door::Identity([identity]) = secrets.door(Provider::Google, false) else { panic!("it has one") };
+        assert_eq!(identity.audience, "https://tagger.company.com/google");
+    }
+
+    #[test]
+    fn nothing_prints_a_secret() {
+        let (secrets, _) = read("quay", "hunter2hunter2hunter2");
+        assert!(!format!("{secrets:?}").contains("hunter2") && !format!("{secrets:?}").contains("104, 117"));
+    }
+}

@@ -45,7 +45,7 @@ impl Remote {
     /// Sends a short call, tries and all, within the time that looking up an image may take. That begins when it is its turn:
     /// a registry that much is asked of is not late.
     pub(crate) async fn call(&self, call: &Call) -> Result<Answer, Fault> {
-        let _place = self.transport.budgets.request(&self.origin).await;
+        let _place = self.transport.budgets.request(&self.origin, self.access.urgency, |_| {}).await;
         let deadline = self.transport.deadline_of(call);
         // On the heap: it is large, and indexes within indexes would have it on the stack once for each of them.
         let calling = Box::pin(self.transport.call(call, &self.access, deadline));

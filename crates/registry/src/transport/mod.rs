@@ -4,9 +4,11 @@
 
 mod access;
 mod address;
+mod bucket;
 mod budget;
 mod challenge;
 mod connectors;
+mod lane;
 mod metrics;
 mod origin;
 mod patience;

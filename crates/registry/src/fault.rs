@@ -302,6 +302,21 @@ impl Fault {
         }
     }
 
+    /// Whether the registry wants to be left alone for a while.
+    pub(crate) fn is_throttle(&self) -> bool {
+        matches!(self, Self::RateLimited { .. } | Self::ServerError { retry_after: Some(_), .. })
+    }
+
+    /// The same, with how long it lasts by now, where that is known.
+    pub(crate) fn lasting(mut self, left: Option<Duration>) -> Self {
+        if let (Self::RateLimited { retry_after } | Self::ServerError { retry_after, .. }, Some(_)) =
+            (&mut self, left)
+        {
+            *retry_after = left;
+        }
+        self
+    }
+
     /// Whether the very same request may well succeed within seconds.
     pub(crate) fn passes_soon(&self) -> bool {
         matches!(

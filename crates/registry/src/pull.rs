@@ -39,7 +39,8 @@ impl Remote {
     }
 
     async fn read_manifest(&self, target: &str, digest: Option<&Digest>) -> Result<Option<Manifest>, Fault> {
-        let call = Call { read: Read::Whole(MAX_BYTES), ..self.about(Method::GET, target)? };
+        let lasting = digest.is_some();
+        let call = Call { read: Read::Whole(MAX_BYTES), lasting, ..self.about(Method::GET, target)? };
         let answer = self.call(&call).await?;
         match answer.status {
             StatusCode::OK => {}

@@ -7,11 +7,12 @@ use futures::stream;
 use http::header::LOCATION;
 use http::{HeaderValue, Method, StatusCode};
 use tagger_core::reference::{Digest, Repository};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use url::Url;
 
 use crate::download::Download;
 use crate::fault::{Fault, UploadProblem};
+use crate::keychain::CredentialId;
 use crate::pull::Manifest;
 use crate::remote::{Remote, unexpected};
 use crate::transport::{Answer, Call, Origin, Payload, Scope, redirected};
@@ -24,6 +25,8 @@ pub(crate) struct Session {
     pub(crate) url: Url,
     /// What the registry was shown, where the upload goes to the registry itself.
     authorization: Option<HeaderValue>,
+    /// In whose name it goes there.
+    credential: Option<CredentialId>,
     /// How large a piece must be, the last one aside.
     pub(crate) least: u64,
 }
@@ -76,7 +79,12 @@ impl Remote {
         let least = answer.headers.get("oci-chunk-min-length");
         let least = least.and_then(|least| least.to_str().ok()?.parse::<u64>().ok()).unwrap_or_default();
         let least = least.min(LARGEST_CHUNK);
-        Ok(Session { url, authorization: answer.authorization.clone().filter(|_| home), least })
+        Ok(Session {
+            url,
+            authorization: answer.authorization.clone().filter(|_| home),
+            credential: answer.credential,
+            least,
+        })
     }
 
     /// Sends a blob in one request, piece after piece as it comes in.
@@ -101,7 +109,11 @@ impl Remote {
         let body = reqwest::Body::wrap_stream(pieces);
         let url = completed(session.url, digest);
         let patience = standstill(passed, self.transport.stall());
+        let (sent, home) = (Instant::now(), Origin::of(&url).as_ref() == Some(&self.origin));
         let answer = self.transport.upload(url, session.authorization.as_ref(), (body, size), patience).await;
+        if let (Err(fault), true) = (&answer, home) {
+            self.transport.note(&self.origin, session.credential, sent, fault);
+        }
         if let Some(fault) = broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(NotSent::Source(fault));
         }

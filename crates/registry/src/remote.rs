@@ -2,7 +2,6 @@ use std::sync::Arc;
 
 use http::{Method, StatusCode};
 use tagger_core::reference::{Registry, Repository};
-use tokio::time::timeout_at;
 use url::Url;
 
 use crate::fault::Fault;
@@ -42,15 +41,9 @@ impl Remote {
         self.root.join(path).map_err(|_| Fault::NotFound)
     }
 
-    /// Sends a short call, tries and all, within the time that looking up an image may take. That begins when it is its turn:
-    /// a registry that much is asked of is not late.
+    /// Sends a short call, tries and all, each within the time that looking up an image may take.
     pub(crate) async fn call(&self, call: &Call) -> Result<Answer, Fault> {
-        let _place = self.transport.budgets.request(&self.origin).await;
-        let deadline = self.transport.deadline_of(call);
-        // On the heap: it is large, and indexes within indexes would have it on the stack once for each of them.
-        let calling = Box::pin(self.transport.call(call, &self.access, deadline));
-        let answer = timeout_at(deadline, calling).await;
-        answer.unwrap_or_else(|_| Err(Fault::Timeout { host: self.registry.to_string() }))
+        self.transport.ask(call, &self.access).await
     }
 
     /// Sends a call that changes something; those don't follow redirects.

@@ -52,6 +52,10 @@ pub struct Limits {
     pub stall: Duration,
     /// How many short requests one registry is asked at once.
     pub requests: usize,
+    /// How many short requests one registry is asked a second, once `burst` is used up; 0: as many as it answers.
+    pub rate: u32,
+    /// How many short requests one registry may be asked before the rate counts. It fills up at the rate.
+    pub burst: u32,
     /// How many blobs are on their way from one registry at once; to one, from several, four times as many.
     pub transfers: usize,
     /// How often a request is made before its failure is reported; at least 1.
@@ -70,6 +74,8 @@ impl Default for Limits {
             whole: Duration::from_secs(30),
             stall: Duration::from_secs(120),
             requests: 32,
+            rate: 500,
+            burst: 2_000,
             transfers: 6,
             tries: 3,
             backoff: Duration::from_millis(200),
@@ -127,6 +133,7 @@ impl Settings {
             ("tries", limits.tries == 0),
             ("requests", limits.requests == 0),
             ("transfers", limits.transfers == 0),
+            ("burst", limits.rate > 0 && limits.burst == 0),
         ];
         if let Some((name, _)) = nought.into_iter().find(|(_, nought)| *nought) {
             return Err(SettingsError::Limit(name));

@@ -2,16 +2,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::WWW_AUTHENTICATE;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use moka::future::Cache;
 use tagger_core::reference::{Registry, Repository};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+use super::account::{Accounts, Patience};
 use super::budget::Budgets;
 use super::challenge::{Scheme, choose};
 use super::connectors::Connectors;
-use super::metrics::Metrics;
+use super::merge::{self, Departure, Merging, is_had};
+use super::metrics::{How, Metrics, Pauses};
 use super::origin::Origin;
 use super::patience;
 use super::problem::ConnectProblem;
@@ -29,9 +31,8 @@ pub(crate) struct Transport {
     schemes: Cache<Origin, Scheme>,
     tokens: Tokens,
     refused: Cache<Key, ()>,
-    /// Until when a registry asked not to be asked, for each credential: the limits are those of an account, and one
-    /// tenant's account must not stop the others.
-    pauses: Cache<(Origin, Option<CredentialId>), Instant>,
+    accounts: Accounts,
+    merging: Merging,
 }
 
 /// In whose name a repository is used, and for what: each credential in turn, then nobody's. Cheap to clone.
@@ -94,6 +95,16 @@ enum Outcome {
     Refused(u16),
 }
 
+impl Outcome {
+    /// What the registry itself said beside its answer.
+    fn headers(&self, registry: &Origin) -> Option<&HeaderMap> {
+        match self {
+            Self::Answer(answer) if answer.origin == *registry => Some(&answer.headers),
+            _ => None,
+        }
+    }
+}
+
 /// What there is to show for a credential.
 struct Showing {
     header: Option<HeaderValue>,
@@ -111,7 +122,8 @@ impl Transport {
             schemes: Cache::builder().max_capacity(1_000).time_to_live(hour).build(),
             tokens: Tokens::new(),
             refused: Cache::builder().max_capacity(10_000).time_to_live(hour / 12).build(),
-            pauses: Cache::builder().max_capacity(1_000).time_to_live(hour).build(),
+            accounts: Accounts::new(),
+            merging: Merging::default(),
         })
     }
 
@@ -128,6 +140,8 @@ impl Transport {
     /// Has everything counted there.
     pub(crate) fn register(&self, registry: &mut prometheus_client::registry::Registry) {
         self.wire.metrics.register(registry);
+        let (accounts, metrics) = (self.accounts.clone(), self.wire.metrics.clone());
+        registry.register_collector(Box::new(Pauses { accounts, metrics }));
     }
 
     /// Until when everything for one image must be done, if it begins now.
@@ -167,6 +181,13 @@ impl Transport {
         self.wire.upload(url, authorization, body, patience).await
     }
 
+    /// Notes what came of an upload in the name of a credential, where the registry limits those as well.
+    pub(crate) fn note(&self, at: &Origin, credential: Option<CredentialId>, sent: Instant, fault: &Fault) {
+        if fault.is_throttle() {
+            self.accounts.of(at, credential).learn(sent, Err(fault));
+        }
+    }
+
     /// Whether the settings have the registry spoken to in plain HTTP.
     pub(crate) fn is_insecure(&self, registry: &Registry) -> bool {
         self.wire.connectors.is_insecure(registry)
@@ -184,15 +205,37 @@ impl Transport {
             .map_err(|_| Fault::Unreachable { host, problem: ConnectProblem::NameUnknown })
     }
 
-    /// Sends a call, showing one credential after the other until one is let in. Whoever calls has a place among the requests
-    /// of the registry.
-    pub(crate) async fn call(
+    /// Sends a call, or shares it with whoever makes the same one at this time.
+    pub(crate) async fn ask(self: &Arc<Self>, call: &Call, access: &Access) -> Result<Answer, Fault> {
+        let (origin, key) = (origin_of(call)?, merge::Key::of(call, access));
+        // On the heap: it is large, and indexes within indexes would have it on the stack once for each of them.
+        let Some(key) = key else { return Box::pin(self.call(call, access, None)).await };
+        if let Some(flight) = call.lasting.then(|| self.merging.under_way(&key)).flatten() {
+            let outcome = flight.await;
+            if is_had(&outcome) {
+                self.wire.metrics.throttled(&origin, How::Merged);
+                return outcome.map(|answer| answer.copy());
+            }
+        }
+        let (flight, shared) = self.merging.next(key, |departure| {
+            let (transport, call, access) = (self.clone(), call.clone(), access.clone());
+            async move { transport.call(&call, &access, Some(&departure)).await }
+        });
+        if shared {
+            self.wire.metrics.throttled(&origin, How::Merged);
+        }
+        flight.await.map(|answer| answer.copy())
+    }
+
+    /// Sends a call, showing one credential after the other until one is let in. It has a place among the requests of the
+    /// registry while it does so.
+    async fn call(
         &self,
         call: &Call,
         access: &Access,
-        deadline: Instant,
+        departure: Option<&Departure>,
     ) -> Result<Answer, Fault> {
-        let origin = Origin::of(&call.url).ok_or(Fault::NotFound)?;
+        let origin = origin_of(call)?;
         let key = |credential: Option<&Credential>| Key {
             registry: origin.clone(),
             scope: access.scope.clone(),
@@ -208,7 +251,8 @@ impl Transport {
         let hopeful = hopeful.into_iter().map(Some).chain([None]);
         for credential in hopeful.chain(refused.into_iter().map(Some)) {
             let key = key(credential);
-            match self.show_unless_paused(call, &key, credential, deadline).await? {
+            let showing = self.show_in_turn(call, &key, credential, (access.urgency, departure));
+            match showing.await? {
                 Outcome::Answer(answer) => return Ok(*answer),
                 Outcome::Refused(status) => last = status,
             }
@@ -219,25 +263,49 @@ impl Transport {
         Err(Fault::Unauthorized { status: last, credentials: access.credentials.len() })
     }
 
-    async fn show_unless_paused(
+    /// Sends a call in the name of one credential when its account is not paused and the registry has a place, and again
+    /// when the registry wants it later. Its time begins when it is its turn: a registry that much is asked of is not late.
+    async fn show_in_turn(
         &self,
         call: &Call,
         key: &Key,
         credential: Option<&Credential>,
-        deadline: Instant,
+        (urgency, departure): (Urgency, Option<&Departure>),
     ) -> Result<Outcome, Fault> {
-        let account = (key.registry.clone(), key.credential);
-        if let Some(until) = self.pauses.get(&account).await {
-            let left = until.saturating_duration_since(Instant::now());
-            if !left.is_zero() {
-                return Err(Fault::RateLimited { retry_after: Some(left) });
+        let account = self.accounts.of(&key.registry, key.credential);
+        let limits = self.limits();
+        let patience = Patience { longest: limits.patience, until: Instant::now() + limits.whole };
+        let told = |how| self.wire.metrics.throttled(&key.registry, how);
+        let mut tries = 0;
+        loop {
+            account.ready(urgency, patience, told).await?;
+            let place = self.budgets.request(&key.registry, urgency, told).await;
+            // Much may have happened while it waited for its place.
+            let Some(turn) = account.take(urgency) else {
+                if let Some(place) = place {
+                    place.unused();
+                }
+                continue;
+            };
+            if let Some(departure) = departure {
+                departure.leave();
+            }
+            let deadline = self.deadline_of(call);
+            let showing = timeout_at(deadline, self.show(call, key, credential, deadline)).await;
+            let outcome = showing.unwrap_or_else(|_| Err(Fault::Timeout { host: key.registry.to_string() }));
+            account.learn(turn.sent, outcome.as_ref().map(|outcome| outcome.headers(&key.registry)));
+            drop((turn, place));
+            tries += 1;
+            match outcome {
+                Err(fault) if fault.is_throttle() && call.again && tries < limits.tries => {}
+                Err(fault) if fault.is_throttle() => return Err(fault.lasting(account.left())),
+                Ok(Outcome::Answer(answer)) => {
+                    let credential = key.credential;
+                    return Ok(Outcome::Answer(Box::new(Answer { credential, ..*answer })));
+                }
+                outcome => return outcome,
             }
         }
-        let outcome = self.show(call, key, credential, deadline).await;
-        if let Err(Fault::RateLimited { retry_after: Some(wait) }) = &outcome {
-            self.pauses.insert(account, Instant::now() + *wait).await;
-        }
-        outcome
     }
 
     /// Sends a call in the name of one credential: with what the registry is known to want, and once more with what it
@@ -308,6 +376,11 @@ impl Transport {
             }
         }
     }
+}
+
+/// A URL that got here is http(s) with a host.
+fn origin_of(call: &Call) -> Result<Origin, Fault> {
+    Origin::of(&call.url).ok_or(Fault::NotFound)
 }
 
 /// The status, when it says that whoever asked is not let in.

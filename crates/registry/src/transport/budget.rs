@@ -1,4 +1,4 @@
-//! How much goes on at once with each registry.
+//! How much goes on with each registry.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,15 +6,19 @@ use std::time::Duration;
 use moka::sync::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::access::Urgency;
+use super::lane::{Lane, Place};
+use super::metrics::How;
 use super::origin::Origin;
 use crate::settings::Limits;
 
 /// How many registries may have all of their blobs on their way to one destination before others wait there.
 const SOURCES: usize = 4;
 
-/// Gives each registry its places: so many short requests at once, so many blobs on their way from it, and so many to it.
+/// Gives each registry its places: so many short requests at once and a second, so many blobs on their way from it, and so many to it.
 pub(crate) struct Budgets {
-    requests: Pool,
+    limits: Limits,
+    requests: Cache<Origin, Arc<Lane>>,
     sources: Pool,
     destinations: Pool,
 }
@@ -26,15 +30,22 @@ struct Pool {
 
 impl Budgets {
     pub(crate) fn new(limits: &Limits) -> Self {
-        let (requests, sources) = (Pool::new(limits.requests), Pool::new(limits.transfers));
+        let requests = remembered();
+        let sources = Pool::new(limits.transfers);
         // One source that is slow must not have all places of the destination that others write to as well.
         let destinations = Pool::new(limits.transfers.saturating_mul(SOURCES));
-        Self { requests, sources, destinations }
+        Self { limits: limits.clone(), requests, sources, destinations }
     }
 
-    /// A place for one short request. Nothing else is waited for while it is held.
-    pub(crate) async fn request(&self, registry: &Origin) -> Option<OwnedSemaphorePermit> {
-        self.requests.place(registry).await
+    /// A place for one short request. Nothing that needs another place is waited for while it is held.
+    pub(crate) async fn request(
+        &self,
+        registry: &Origin,
+        urgency: Urgency,
+        told: impl FnOnce(How),
+    ) -> Option<Place> {
+        let lane = self.requests.get_with_by_ref(registry, || Arc::new(Lane::new(&self.limits)));
+        lane.place(urgency, told).await
     }
 
     /// Places for a blob that goes from one registry to another. Nobody who has one at the destination waits for anything.
@@ -45,8 +56,7 @@ impl Budgets {
 
 impl Pool {
     fn new(at_once: usize) -> Self {
-        let idle = Duration::from_secs(60 * 60);
-        Self { at_once, places: Cache::builder().max_capacity(10_000).time_to_idle(idle).build() }
+        Self { at_once, places: remembered() }
     }
 
     async fn place(&self, registry: &Origin) -> Option<OwnedSemaphorePermit> {
@@ -55,4 +65,9 @@ impl Pool {
         // It is never closed.
         places.acquire_owned().await.ok()
     }
+}
+
+fn remembered<T: Clone + Send + Sync + 'static>() -> Cache<Origin, T> {
+    let idle = Duration::from_secs(60 * 60);
+    Cache::builder().max_capacity(10_000).time_to_idle(idle).build()
 }

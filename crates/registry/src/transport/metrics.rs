@@ -1,16 +1,21 @@
 //! What is counted of the requests to registries, for Prometheus.
 
-use std::collections::HashSet;
-use std::fmt::Write;
+use std::collections::{BTreeMap, HashSet};
+use std::fmt::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric, LabelValueEncoder,
+};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
 use reqwest::Response;
 
+use super::account::Accounts;
 use super::origin::Origin;
 use crate::fault::Fault;
 
@@ -106,6 +111,36 @@ impl Metrics {
     }
 }
 
+/// How long registries want to be left alone, as of now.
+pub(crate) struct Pauses {
+    pub(crate) accounts: Accounts,
+    pub(crate) metrics: Metrics,
+}
+
+impl fmt::Debug for Pauses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pauses")
+    }
+}
+
+impl Collector for Pauses {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        let help =
+            "For how long a registry has asked not to be asked, in seconds; of several accounts, the longest";
+        let name = "tagger_registry_paused_seconds";
+        let mut longest: BTreeMap<String, f64> = BTreeMap::new();
+        for (origin, left) in self.accounts.pauses() {
+            let seconds = longest.entry(self.metrics.host(&origin)).or_default();
+            *seconds = seconds.max(left.as_secs_f64());
+        }
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for (host, seconds) in longest {
+            ConstGauge::new(seconds).encode(family.encode_family(&At { host })?)?;
+        }
+        Ok(())
+    }
+}
+
 impl UnderWay<'_> {
     /// Counts what came of it.
     pub(crate) fn answered(self, outcome: &Result<Response, Fault>) {
@@ -124,7 +159,7 @@ impl Drop for UnderWay<'_> {
 }
 
 impl EncodeLabelValue for How {
-    fn encode(&self, encoder: &mut LabelValueEncoder) -> Result<(), std::fmt::Error> {
+    fn encode(&self, encoder: &mut LabelValueEncoder) -> Result<(), fmt::Error> {
         encoder.write_str(match self {
             Self::Rate => "rate",
             Self::Pause => "pause",

@@ -3,14 +3,20 @@
 //! it is shown (`access`, `tokens`).
 
 mod access;
+mod account;
 mod address;
+mod bucket;
 mod budget;
 mod challenge;
 mod connectors;
+mod lane;
+mod merge;
 mod metrics;
 mod origin;
 mod patience;
+mod pause;
 mod problem;
+mod quota;
 mod realm;
 mod redirect;
 mod refusal;

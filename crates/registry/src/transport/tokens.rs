@@ -213,6 +213,7 @@ mod tests {
             refusal: Default::default(),
             origin,
             authorization: None,
+            credential: None,
         };
         let read =
             read(&answer).map(|token| (token.header.to_str().unwrap().to_owned(), token.life.as_secs()));

@@ -14,9 +14,11 @@ use super::metrics::Metrics;
 use super::origin::Origin;
 use super::patience;
 use super::problem::classify;
+use super::quota::Quota;
 use super::redirect::{self, MAX_REDIRECTS, RedirectProblem};
 use super::refusal::Refusal;
 use crate::fault::Fault;
+use crate::keychain::CredentialId;
 use crate::settings::Limits;
 
 /// One request, as often as it has to be made.
@@ -35,13 +37,26 @@ pub(crate) struct Call {
     pub(crate) again: bool,
     /// Whether it may take as long as a blob that is sent may stand still: it brings one, or has one put away.
     pub(crate) slow: bool,
+    /// Whether it asks for what is the same for ever, so that an answer to an earlier question is as good.
+    pub(crate) lasting: bool,
 }
 
 impl Call {
     /// A call without a body, whose answer has none that matters. Its redirects are followed.
     pub(crate) fn new(method: Method, url: Url) -> Self {
         let (payload, read) = (Payload::None, Read::Whole(0));
-        Self { method, url, accept: None, payload, from: 0, read, follow: true, again: true, slow: false }
+        Self {
+            method,
+            url,
+            accept: None,
+            payload,
+            from: 0,
+            read,
+            follow: true,
+            again: true,
+            slow: false,
+            lasting: false,
+        }
     }
 }
 
@@ -91,6 +106,24 @@ pub(crate) struct Answer {
     pub(crate) origin: Origin,
     /// What was shown to get this answer.
     pub(crate) authorization: Option<HeaderValue>,
+    /// In whose name it was asked.
+    pub(crate) credential: Option<CredentialId>,
+}
+
+impl Answer {
+    /// The same answer for another one who asked. What is streamed can't be had twice.
+    pub(super) fn copy(&self) -> Self {
+        Self {
+            status: self.status,
+            headers: self.headers.clone(),
+            body: self.body.clone(),
+            stream: None,
+            refusal: self.refusal,
+            origin: self.origin.clone(),
+            authorization: self.authorization.clone(),
+            credential: self.credential,
+        }
+    }
 }
 
 /// A body that arrives piece by piece, each within the time that the limits give.
@@ -134,7 +167,9 @@ impl Wire {
             tries += 1;
             let left = deadline.saturating_duration_since(Instant::now());
             let wait = patience::wait(&fault, tries, &self.limits, left, fastrand::f64());
-            let Some(wait) = wait.filter(|_| call.again) else { return Err(fault) };
+            // What a registry wants is the matter of all who use the account, and nobody keeps a place while waiting for it.
+            let again = call.again && !fault.is_throttle();
+            let Some(wait) = wait.filter(|_| again) else { return Err(fault) };
             tracing::debug!(
                 reason = fault.reason(),
                 host = call.url.host_str(),
@@ -256,7 +291,10 @@ impl Wire {
             Read::Streamed => stream = Some(incoming),
         }
         match status.as_u16() {
-            429 => Err(Fault::RateLimited { retry_after }),
+            429 => {
+                let told = || Quota::read(&headers, SystemTime::now())?.exhausted();
+                Err(Fault::RateLimited { retry_after: retry_after.or_else(told) })
+            }
             // Who only reads has met another quota.
             _ if writes && refusal.storage_full => Err(Fault::StorageFull { host: origin.to_string() }),
             status @ (408 | 500 | 502 | 503 | 504) => Err(Fault::ServerError { status, retry_after }),
@@ -268,6 +306,7 @@ impl Wire {
                 refusal,
                 origin,
                 authorization: authorization.cloned(),
+                credential: None,
             }),
         }
     }

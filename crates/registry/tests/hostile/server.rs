@@ -135,6 +135,8 @@ pub fn hurried() -> Limits {
         whole: Duration::from_secs(10),
         requests: 16,
         transfers: 4,
+        rate: 0,
+        burst: 1,
         stall: Duration::from_secs(3),
         tries: 3,
         backoff: Duration::from_millis(10),

@@ -32,9 +32,13 @@ impl<'a> MakeWriter<'a> for Log {
 #[tokio::test]
 async fn nothing_of_a_secret_is_logged() {
     let log = Log::default();
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(log.clone())
+        .finish();
+    // For the whole process: what the other tests have logged so far is looked at as well.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
     let here = Here::new(Settings { capacity: 1, ..Settings::default() });
     for provider in Provider::ALL {
         for (secret, body) in [

@@ -155,18 +155,12 @@ async fn nowhere(State(serving): State<Serving>, request: Request<Body>) -> Resp
 }
 
 impl Serving {
-    /// Answers a request, and counts it. A panic costs this one and no other.
+    /// Answers a request, and counts it.
     async fn answer(&self, name: &str, secret: Option<&str>, request: Request<Body>) -> Response {
         let provider = name.parse().ok().filter(|known| self.only.is_none_or(|only| only == *known));
         let answer = match provider {
             None => Answer::Nowhere,
-            Some(provider) => {
-                let answering = AssertUnwindSafe(self.receiver.0.receive(provider, secret, request));
-                answering.catch_unwind().await.unwrap_or_else(|_| {
-                    tracing::error!(%provider, "reading a notification panicked; please report this");
-                    Answer::Broken
-                })
-            }
+            Some(provider) => contained(provider, self.receiver.0.receive(provider, secret, request)).await,
         };
         self.receiver.0.metrics.answered(provider, answer.status());
         answer.into()
@@ -243,9 +237,38 @@ impl Inner {
     }
 }
 
+/// A panic costs the request that it happened in, and no other.
+async fn contained(provider: Provider, answering: impl Future<Output = Answer>) -> Answer {
+    // What a request shares with others, the queue and the counters, is changed in steps that are whole.
+    AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!(%provider, "reading a notification panicked; please report this");
+        Answer::Broken
+    })
+}
+
 /// The registry that the URL gives.
 fn registry(query: Option<&str>) -> Result<Option<Registry>, Problem> {
     let query = query.unwrap_or_default().as_bytes();
     let given = form_urlencoded::parse(query).find(|(name, _)| name == "registry");
     given.map(|(_, host)| naming::registry(&host, "?registry")).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer_like_others() {
+        let answer = contained(Provider::Quay, async { panic!("on purpose") }).await;
+        assert_eq!(answer, Answer::Broken);
+        assert_eq!(contained(Provider::Quay, async { Answer::Nothing }).await, Answer::Nothing);
+    }
+
+    #[test]
+    fn the_registry_is_the_one_that_the_url_gives() {
+        assert_eq!(registry(None), Ok(None));
+        assert_eq!(registry(Some("x=1&registry=a.io%3A5000")), Ok(Some("a.io:5000".parse().unwrap())));
+        let problem = registry(Some("registry=https://a.io")).unwrap_err().to_string();
+        assert!(problem.starts_with("`?registry` must be a registry"), "{problem}");
+    }
 }

@@ -65,19 +65,19 @@ async fn after_a_pause_one_request_tries_before_the_others(#[case] code: u16) {
         }
     })
     .await;
-    let client = with(&server, Limits { requests: 1, patience: Duration::from_secs(5), ..hurried() });
+    let client = with(&server, Limits { requests: 8, patience: Duration::from_secs(5), ..hurried() });
     let images = images(&server, 50);
-    // The first one tells of the pause, and the second one that it is not over; nobody else asks while it is so.
+    // Those that are under way are told of the pause, and one more that it is not over; nobody else asks while it is so.
     let begun = Instant::now();
     let watch = async {
-        while refused.load(Ordering::SeqCst) < 2 {
+        while refused.load(Ordering::SeqCst) < 9 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         down.store(false, Ordering::SeqCst);
     };
     let (reasons, ()) = tokio::join!(reasons(&client, &images), watch);
     assert_eq!(reasons, [""; 0]);
-    assert_eq!(refused.load(Ordering::SeqCst), 2);
+    assert_eq!(refused.load(Ordering::SeqCst), 9);
     assert!(begun.elapsed() >= Duration::from_secs(2));
 }
 

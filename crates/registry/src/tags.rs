@@ -82,6 +82,8 @@ impl Remote {
         struct Page {
             tags: Option<Vec<String>>,
         }
+        let budgets = &self.transport.budgets;
+        let (_place, mut long) = (budgets.list(&self.origin).await, None);
         let mut tags = Vec::new();
         let mut next = Some(self.url(&format!("tags/list?n={PAGE}"))?);
         for _ in 0..MAX_PAGES {
@@ -99,6 +101,10 @@ impl Remote {
                 break;
             }
             next = self.next_page(&url, &answer.headers)?;
+            drop(answer);
+            if next.is_some() && long.is_none() {
+                long = budgets.long_list().await;
+            }
         }
         Err(Fault::TooMuch { what: "tags", limit: MAX_TAGS })
     }

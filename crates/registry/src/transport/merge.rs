@@ -11,7 +11,7 @@ use http::{Method, StatusCode};
 use tokio::sync::Semaphore;
 use url::Url;
 
-use super::access::{Access, Scope, Urgency};
+use super::scope::{Access, Scope, Urgency};
 use super::wire::{Answer, Call, Payload, Read};
 use crate::fault::Fault;
 use crate::keychain::CredentialId;

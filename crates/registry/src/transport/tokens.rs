@@ -11,9 +11,9 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use url::form_urlencoded::Serializer;
 
-use super::access::Scope;
 use super::origin::Origin;
 use super::realm;
+use super::scope::Scope;
 use super::wire::{Answer, Call, Form, Payload, Read, Wire};
 use crate::fault::Fault;
 use crate::keychain::{Credential, CredentialId, CredentialKind};

@@ -1,8 +1,8 @@
 //! Google's tokens: each claim counts, keys are fetched once, and nobody is let in for want of them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
@@ -25,6 +25,7 @@ const EMAIL: &str = "push@company.iam.gserviceaccount.com";
 struct Google {
     key: KeyPair,
     address: String,
+    document: Arc<Mutex<String>>,
     asked: Arc<AtomicUsize>,
 }
 
@@ -42,18 +43,19 @@ impl Google {
 
     async fn serving(key: KeyPair, document: String) -> Self {
         let asked = Arc::new(AtomicUsize::new(0));
-        let count = asked.clone();
+        let document = Arc::new(Mutex::new(document));
+        let (count, told) = (asked.clone(), document.clone());
         let router = Router::new().route(
             "/certs",
             get(async move || {
                 count.fetch_add(1, Ordering::Relaxed);
-                ([("cache-control", "public, max-age=3600")], document)
+                ([("cache-control", "public, max-age=3600")], told.lock().unwrap().clone())
             }),
         );
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}/certs", listener.local_addr().unwrap());
         tokio::spawn(async { axum::serve(listener, router).await });
-        Self { key, address, asked }
+        Self { key, address, document, asked }
     }
 
     fn token(&self, header: &Value, claims: &Value) -> String {
@@ -180,4 +182,46 @@ async fn without_keys_it_is_to_be_sent_again(#[case] document: String) {
         assert!(answer.headers.contains_key("retry-after") && !answer.body.contains("html"), "{answer:?}");
     }
     assert_eq!(google.asked(), 1, "and nobody is hurried");
+}
+
+async fn later(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn a_new_key_is_found_after_a_minute_and_an_old_one_is_forgotten_when_google_says_so() {
+    let google = Google::start().await;
+    let here = google.here();
+    let token = |name: &str| google.token(&json!({"alg": "RS256", "kid": name}), &claims());
+    assert_eq!(ask(&here, &token("one")).await.status, StatusCode::ACCEPTED);
+    let renamed = google.document.lock().unwrap().replace(r#""one""#, r#""two""#);
+    *google.document.lock().unwrap() = renamed;
+    assert_eq!(
+        ask(&here, &token("two")).await.status,
+        StatusCode::UNAUTHORIZED,
+        "it is too early to ask again"
+    );
+    later(Duration::from_secs(61)).await;
+    assert_eq!(ask(&here, &token("two")).await.status, StatusCode::ACCEPTED);
+    assert_eq!(ask(&here, &token("one")).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(google.asked(), 2);
+    later(Duration::from_secs(3601)).await;
+    assert_eq!(ask(&here, &token("two")).await.status, StatusCode::ACCEPTED);
+    assert_eq!(google.asked(), 3);
+}
+
+#[tokio::test]
+async fn keys_that_are_held_go_on_while_google_is_away_and_not_for_longer_than_they_hold() {
+    let google = Google::start().await;
+    let here = google.here();
+    let token = |name: &str| google.token(&json!({"alg": "RS256", "kid": name}), &claims());
+    assert_eq!(ask(&here, &token("one")).await.status, StatusCode::ACCEPTED);
+    *google.document.lock().unwrap() = "away".to_owned();
+    later(Duration::from_secs(61)).await;
+    assert_eq!(ask(&here, &token("unknown")).await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(ask(&here, &token("one")).await.status, StatusCode::ACCEPTED);
+    later(Duration::from_secs(3600)).await;
+    assert_eq!(ask(&here, &token("one")).await.status, StatusCode::SERVICE_UNAVAILABLE);
 }

@@ -1,7 +1,10 @@
 //! Somebody who tells a receiver of pushes, as a CNCF distribution does: the truth or not.
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::json;
+
+/// The type of what a CNCF distribution sends.
+pub const MEDIA_TYPE: &str = "application/vnd.docker.distribution.events.v2+json";
 
 /// Sends notifications to one receiver, with one secret.
 #[derive(Clone, Debug)]
@@ -21,7 +24,7 @@ impl Notifier {
 
     /// Tells of a push, and gives the status of the answer.
     pub async fn tell(&self, host: &str, repository: &str, tag: &str, digest: &str) -> Result<u16> {
-        self.send(envelope(host, repository, tag, digest).to_string()).await
+        self.send(notification(0, host, repository, tag, digest)).await
     }
 
     /// Sends any body, and gives the status of the answer.
@@ -30,15 +33,15 @@ impl Notifier {
             .client
             .post(&self.url)
             .header("Authorization", &self.secret)
-            .header("Content-Type", "application/vnd.docker.distribution.events.v2+json")
+            .header("Content-Type", MEDIA_TYPE)
             .body(body);
         let answer = request.send().await.context("send a notification")?;
         Ok(answer.status().as_u16())
     }
 }
 
-/// What a registry says of one push.
-fn envelope(host: &str, repository: &str, tag: &str, digest: &str) -> Value {
+/// What a registry says of one push; the number is the notification's own.
+pub fn notification(number: usize, host: &str, repository: &str, tag: &str, digest: &str) -> String {
     let target = json!({
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "size": 400,
@@ -48,11 +51,12 @@ fn envelope(host: &str, repository: &str, tag: &str, digest: &str) -> Value {
         "tag": tag,
         "url": format!("http://{host}/v2/{repository}/manifests/{digest}"),
     });
-    json!({ "events": [{
-        "id": "00000000-0000-0000-0000-000000000000",
+    let events = json!([{
+        "id": format!("00000000-0000-0000-0000-{number:012}"),
         "timestamp": "2026-01-01T00:00:00Z",
         "action": "push",
         "target": target,
         "request": { "id": "1", "addr": "127.0.0.1:1", "host": host, "method": "PUT" },
-    }]})
+    }]);
+    json!({ "events": events }).to_string()
 }

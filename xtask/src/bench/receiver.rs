@@ -1,7 +1,6 @@
 //! Push notifications, many at once: how fast they are taken, what they cost, and how little they lead to.
 
 mod load;
-mod notification;
 mod report;
 mod scene;
 

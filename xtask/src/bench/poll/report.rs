@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::phase::Figures;
 use super::restart::Restart;
+use super::rhythm::SPREAD;
 
 /// The request that polling is made of.
 const LOOK: &str = "HEAD manifest";
@@ -34,7 +35,7 @@ impl Report {
         Self { tags, registries, interval_seconds: interval.as_secs_f64(), kubernetes, states, restart }
     }
 
-    /// How many requests a second there are where nothing is late.
+    /// How many requests a second there are where polls are not spread.
     #[expect(clippy::cast_precision_loss, reason = "no count of Tags is that large")]
     fn even(&self) -> f64 {
         self.tags as f64 / self.interval_seconds
@@ -62,8 +63,10 @@ impl fmt::Display for Report {
         let Self { tags, registries, interval_seconds, kubernetes, states, restart } = self;
         writeln!(
             out,
-            "{tags} Tags over {registries} registries on Kubernetes {kubernetes}, each polled every {interval_seconds} s: {:.1} a second where nothing is late\n",
-            self.even()
+            "{tags} Tags over {registries} registries on Kubernetes {kubernetes}, each polled every {interval_seconds} s\n{:.0} to {:.0} a second are meant, for up to {:.1} s of lateness are: polls are spread over a tenth of the interval\n",
+            self.even() / (1.0 + SPREAD),
+            self.even(),
+            interval_seconds * SPREAD
         )?;
         writeln!(
             out,
@@ -132,7 +135,7 @@ mod tests {
         let interval = Duration::from_secs(30);
         let text = Report::new(300, 3, interval, "1.20".to_owned(), vec![state], restart).to_string();
         for told in [
-            "300 Tags over 3 registries on Kubernetes 1.20, each polled every 30 s: 10.0 a second",
+            "300 Tags over 3 registries on Kubernetes 1.20, each polled every 30 s\n9 to 10 a second are meant, for up to 3.0 s",
             "one hangs            5.0        2 |    0.50    1.50    1.50 |",
             "one hangs: it got 7 requests in 10 s",
             "one hangs: 2 requests GET manifest",

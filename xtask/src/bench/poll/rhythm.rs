@@ -5,14 +5,17 @@ use std::time::{Duration, Instant};
 
 use tagger_testkit::proxy::{Kind, Recorded};
 
+/// The part of an interval that polls are spread over.
+pub(super) const SPREAD: f64 = 0.1;
+
 /// When each tag of a registry was asked for last.
 #[derive(Default)]
 pub(super) struct Rhythm(HashMap<String, Instant>);
 
 impl Rhythm {
     /// How late each request for the digest of a tag was, in seconds: the time since the one before, without the interval.
-    /// Early ones are negative. A tag that is overdue at the `end` counts as if it were asked for then, so that what is never
-    /// asked for is not overlooked.
+    /// Early ones are negative, and up to a tenth of the interval is meant: polls are spread. A tag that is overdue by more
+    /// than that at the `end` counts as if it were asked for then, so that what is never asked for is not overlooked.
     pub(super) fn lateness(&mut self, requests: &[Recorded], end: Instant, interval: Duration) -> Vec<f64> {
         let interval = interval.as_secs_f64();
         let mut late = Vec::new();
@@ -23,7 +26,7 @@ impl Rhythm {
         }
         let overdue =
             self.0.values().map(|last| end.saturating_duration_since(*last).as_secs_f64() - interval);
-        late.extend(overdue.filter(|overdue| *overdue > 0.0));
+        late.extend(overdue.filter(|overdue| *overdue > interval * SPREAD));
         late
     }
 }

@@ -12,11 +12,10 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
+use tagger_testkit::notifier::MEDIA_TYPE;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
-
-use super::notification::MEDIA_TYPE;
 
 /// How long one who was told that the queue is full waits before the next try.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use serde::Serialize;
+use tagger_testkit::notifier::notification;
 use tagger_testkit::operator::Operator;
 use tagger_testkit::proxy::Recorded;
 use tokio::time::sleep;
 
 use super::load::{self, Door};
-use super::notification;
 use crate::bench::arrivals::Arrivals;
 use crate::bench::cluster;
 use crate::bench::farm::{Farm, Followed, kinds};
@@ -70,7 +70,7 @@ impl Scene {
     /// The notification that the Tag of this number is to hear of.
     pub(super) fn notification(&self, id: usize, number: usize, digest: &str) -> Bytes {
         let Followed { source, repository, tag } = self.farm.followed(number);
-        notification::push(id, &self.farm.sources[*source].address(), repository, tag, digest)
+        notification(id, &self.farm.sources[*source].address(), repository, tag, digest).into()
     }
 
     /// A notification for each of the first `count` Tags, of the image that it has in this version.

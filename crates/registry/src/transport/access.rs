@@ -1,8 +1,9 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
 use moka::future::Cache;
-use tagger_core::reference::Registry;
+use tagger_core::reference::{Registry, TagName};
 use tokio::time::Instant;
 use url::Url;
 
@@ -30,7 +31,8 @@ pub(crate) struct Transport {
     pub(super) tokens: Tokens,
     pub(super) refused: Cache<Key, ()>,
     pub(super) accounts: Accounts,
-    pub(super) merging: Merging,
+    pub(super) merging: Merging<Arc<Answer>>,
+    pub(crate) lists: Merging<Option<Arc<[TagName]>>>,
 }
 
 impl Transport {
@@ -46,6 +48,7 @@ impl Transport {
             refused: Cache::builder().max_capacity(10_000).time_to_live(hour / 12).build(),
             accounts: Accounts::new(&settings.limits),
             merging: Merging::default(),
+            lists: Merging::default(),
         })
     }
 

@@ -17,6 +17,9 @@ use super::wire::{Answer, Call};
 use crate::fault::Fault;
 use crate::keychain::Credential;
 
+/// What is told when a request is sent.
+type Departing = Departure<Arc<Answer>>;
+
 impl Transport {
     /// Sends a call, or shares it with whoever makes the same one at this time.
     pub(crate) async fn ask(self: &Arc<Self>, call: &Call, access: &Access) -> Result<Answer, Fault> {
@@ -32,7 +35,7 @@ impl Transport {
         }
         let (flight, shared) = self.merging.next(key, |departure| {
             let (transport, call, access) = (self.clone(), call.clone(), access.clone());
-            async move { transport.call(&call, &access, Some(&departure)).await }
+            async move { transport.call(&call, &access, Some(&departure)).await.map(Arc::new) }
         });
         if shared {
             self.wire.metrics.throttled(&origin, How::Merged);
@@ -46,7 +49,7 @@ impl Transport {
         &self,
         call: &Call,
         access: &Access,
-        departure: Option<&Departure>,
+        departure: Option<&Departing>,
     ) -> Result<Answer, Fault> {
         let origin = origin_of(call)?;
         let key = |credential: Option<&Credential>| Key {
@@ -83,7 +86,7 @@ impl Transport {
         call: &Call,
         key: &Key,
         credential: Option<&Credential>,
-        (urgency, departure): (Urgency, Option<&Departure>),
+        (urgency, departure): (Urgency, Option<&Departing>),
     ) -> Result<Outcome, Fault> {
         let account = self.accounts.of(&key.registry, key.credential);
         let limits = self.limits();

@@ -30,6 +30,7 @@ mod wire;
 
 pub(crate) use access::Transport;
 pub use address::AddressKind;
+pub(crate) use merge::Key as Same;
 pub(crate) use origin::Origin;
 pub use problem::{ConnectProblem, TlsProblem};
 pub use realm::RealmProblem;

@@ -132,3 +132,20 @@ async fn a_failure_is_shared_too() {
     assert!(failed.iter().all(|outcome| outcome.as_ref().unwrap_err().reason() == "NotFound"));
     assert!(server.requests().len() <= 2, "{:?}", server.requests());
 }
+
+#[tokio::test]
+async fn the_tags_of_one_repository_are_listed_once_for_all_who_ask() {
+    let server = Server::start(|seen| {
+        let page = axum::body::Body::from(r#"{"name":"a","tags":["v1"]}"#);
+        let page = axum::response::Response::new(page);
+        match seen.target.contains("last=") {
+            true => page,
+            false => with_header(page, "link", r#"</v2/a/tags/list?last=v1>; rel="next""#),
+        }
+    });
+    let server = server.await;
+    let (client, image) = (server.client(), server.image());
+    let lists = join_all((0..1000).map(|_| client.list(&image))).await;
+    assert!(lists.iter().all(|tags| tags.as_ref().unwrap().len() == 2));
+    assert!(server.requests().len() <= 4, "{}", server.requests().len());
+}

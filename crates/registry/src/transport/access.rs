@@ -8,7 +8,9 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::account::Accounts;
+use super::answer::Answer;
 use super::budget::Budgets;
+use super::call::Call;
 use super::challenge::Scheme;
 use super::connectors::Connectors;
 use super::merge::Merging;
@@ -17,7 +19,7 @@ use super::origin::Origin;
 use super::patience;
 use super::problem::ConnectProblem;
 use super::tokens::{Key, Tokens};
-use super::wire::{Answer, Call, Wire};
+use super::wire::Wire;
 use crate::fault::Fault;
 use crate::keychain::CredentialId;
 use crate::settings::{Limits, Settings, SettingsError};

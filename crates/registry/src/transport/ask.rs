@@ -7,13 +7,14 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::access::Transport;
 use super::account::Patience;
+use super::answer::Answer;
+use super::call::Call;
 use super::merge::{self, Departure, is_had};
 use super::metrics::How;
 use super::origin::Origin;
 use super::scope::{Access, Urgency};
 use super::show::Outcome;
 use super::tokens::Key;
-use super::wire::{Answer, Call};
 use crate::fault::Fault;
 use crate::keychain::Credential;
 
@@ -90,11 +91,14 @@ impl Transport {
     ) -> Result<Outcome, Fault> {
         let account = self.accounts.of(&key.registry, key.credential);
         let limits = self.limits();
-        let patience = Patience { longest: limits.patience, until: Instant::now() + limits.whole };
         let told = |how| self.wire.metrics.throttled(&key.registry, how);
-        let mut tries = 0;
+        // Only pauses use it up: a place may be waited for as long as it takes.
+        let (mut patience, mut tries) = (limits.whole, 0);
         loop {
-            account.ready(urgency, patience, told).await?;
+            let begun = Instant::now();
+            let most = Patience { longest: limits.patience, until: begun + patience };
+            account.ready(urgency, most, told).await?;
+            patience = patience.saturating_sub(begun.elapsed());
             let place = self.budgets.request(&key.registry, urgency, told);
             let place = match urgency {
                 Urgency::Urgent => place.await,

@@ -11,8 +11,9 @@ use http::{Method, StatusCode};
 use tokio::sync::Semaphore;
 use url::Url;
 
+use super::answer::Answer;
+use super::call::{Call, Payload, Read};
 use super::scope::{Access, Scope, Urgency};
-use super::wire::{Answer, Call, Payload, Read};
 use crate::fault::Fault;
 use crate::keychain::CredentialId;
 

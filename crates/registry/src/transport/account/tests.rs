@@ -81,6 +81,7 @@ async fn pauses_that_follow_each_other_are_not_waited_for_without_end() {
     };
     let begun = Instant::now();
     tokio::select! {
+        biased;
         () = prolonging => {}
         outcome = ready(&account, Urgent) => assert!(outcome.is_err()),
     }

@@ -1,13 +1,16 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
 use moka::future::Cache;
-use tagger_core::reference::Registry;
+use tagger_core::reference::{Registry, TagName};
 use tokio::time::Instant;
 use url::Url;
 
 use super::account::Accounts;
+use super::answer::Answer;
 use super::budget::Budgets;
+use super::call::Call;
 use super::challenge::Scheme;
 use super::connectors::Connectors;
 use super::merge::Merging;
@@ -16,7 +19,7 @@ use super::origin::Origin;
 use super::patience;
 use super::problem::ConnectProblem;
 use super::tokens::{Key, Tokens};
-use super::wire::{Answer, Call, Wire};
+use super::wire::Wire;
 use crate::fault::Fault;
 use crate::keychain::CredentialId;
 use crate::settings::{Limits, Settings, SettingsError};
@@ -30,7 +33,8 @@ pub(crate) struct Transport {
     pub(super) tokens: Tokens,
     pub(super) refused: Cache<Key, ()>,
     pub(super) accounts: Accounts,
-    pub(super) merging: Merging,
+    pub(super) merging: Merging<Arc<Answer>>,
+    pub(crate) lists: Merging<Option<Arc<[TagName]>>>,
 }
 
 impl Transport {
@@ -46,6 +50,7 @@ impl Transport {
             refused: Cache::builder().max_capacity(10_000).time_to_live(hour / 12).build(),
             accounts: Accounts::new(&settings.limits),
             merging: Merging::default(),
+            lists: Merging::default(),
         })
     }
 

@@ -98,8 +98,9 @@ impl Account {
         &self,
         urgency: Urgency,
         patience: Patience,
-        mut told: impl FnMut(How),
+        told: impl FnOnce(How),
     ) -> Result<(), Fault> {
+        let mut told = Some(told);
         loop {
             let changed = self.changed.notified();
             pin!(changed);
@@ -107,7 +108,9 @@ impl Account {
             changed.as_mut().enable();
             let now = Instant::now();
             let Some(held) = self.state().held(urgency, now) else { return Ok(()) };
-            told(held.how);
+            if let Some(told) = told.take() {
+                told(held.how);
+            }
             let most = patience.longest.min(patience.until.saturating_duration_since(now));
             match held.paused.until {
                 Some(until) if until.saturating_duration_since(now) > most => return Err(held.fault(now)),
@@ -153,8 +156,6 @@ impl Account {
             Err(Fault::ServerError { status, retry_after: asked @ Some(_) }) => {
                 state.pause.limited((sent, now), (*asked, self.first), *status);
             }
-            // Whoever is not let in was answered as well.
-            Err(Fault::Unauthorized { .. }) => state.pause.answered(sent),
             Err(_) => state.pause.failed(sent),
         }
         drop(state);
@@ -201,3 +202,6 @@ impl Drop for Turn {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,15 +7,19 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::access::Transport;
 use super::account::Patience;
+use super::answer::Answer;
+use super::call::Call;
 use super::merge::{self, Departure, is_had};
 use super::metrics::How;
 use super::origin::Origin;
 use super::scope::{Access, Urgency};
 use super::show::Outcome;
 use super::tokens::Key;
-use super::wire::{Answer, Call};
 use crate::fault::Fault;
 use crate::keychain::Credential;
+
+/// What is told when a request is sent.
+type Departing = Departure<Arc<Answer>>;
 
 impl Transport {
     /// Sends a call, or shares it with whoever makes the same one at this time.
@@ -32,7 +36,7 @@ impl Transport {
         }
         let (flight, shared) = self.merging.next(key, |departure| {
             let (transport, call, access) = (self.clone(), call.clone(), access.clone());
-            async move { transport.call(&call, &access, Some(&departure)).await }
+            async move { transport.call(&call, &access, Some(&departure)).await.map(Arc::new) }
         });
         if shared {
             self.wire.metrics.throttled(&origin, How::Merged);
@@ -46,7 +50,7 @@ impl Transport {
         &self,
         call: &Call,
         access: &Access,
-        departure: Option<&Departure>,
+        departure: Option<&Departing>,
     ) -> Result<Answer, Fault> {
         let origin = origin_of(call)?;
         let key = |credential: Option<&Credential>| Key {
@@ -83,15 +87,18 @@ impl Transport {
         call: &Call,
         key: &Key,
         credential: Option<&Credential>,
-        (urgency, departure): (Urgency, Option<&Departure>),
+        (urgency, departure): (Urgency, Option<&Departing>),
     ) -> Result<Outcome, Fault> {
         let account = self.accounts.of(&key.registry, key.credential);
         let limits = self.limits();
-        let patience = Patience { longest: limits.patience, until: Instant::now() + limits.whole };
         let told = |how| self.wire.metrics.throttled(&key.registry, how);
-        let mut tries = 0;
+        // Only pauses use it up: a place may be waited for as long as it takes.
+        let (mut patience, mut tries) = (limits.whole, 0);
         loop {
-            account.ready(urgency, patience, told).await?;
+            let begun = Instant::now();
+            let most = Patience { longest: limits.patience, until: begun + patience };
+            account.ready(urgency, most, told).await?;
+            patience = patience.saturating_sub(begun.elapsed());
             let place = self.budgets.request(&key.registry, urgency, told);
             let place = match urgency {
                 Urgency::Urgent => place.await,

@@ -6,9 +6,11 @@
 mod access;
 mod account;
 mod address;
+mod answer;
 mod ask;
 mod bucket;
 mod budget;
+mod call;
 mod challenge;
 mod connectors;
 mod lane;
@@ -30,6 +32,9 @@ mod wire;
 
 pub(crate) use access::Transport;
 pub use address::AddressKind;
+pub(crate) use answer::{Answer, Incoming};
+pub(crate) use call::{Call, Payload, Read};
+pub(crate) use merge::Key as Same;
 pub(crate) use origin::Origin;
 pub use problem::{ConnectProblem, TlsProblem};
 pub use realm::RealmProblem;
@@ -37,4 +42,3 @@ pub use redirect::RedirectProblem;
 pub(crate) use redirect::follow as redirected;
 pub(crate) use scope::{Access, Scope, Urgency};
 pub use tokens::TokenProblem;
-pub(crate) use wire::{Answer, Call, Incoming, Payload, Read};

@@ -5,10 +5,11 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::time::Instant;
 
 use super::access::Transport;
+use super::answer::Answer;
+use super::call::Call;
 use super::challenge::{Scheme, choose};
 use super::origin::Origin;
 use super::tokens::{Key, NoToken, basic_header, fetch};
-use super::wire::{Answer, Call};
 use crate::fault::Fault;
 use crate::keychain::Credential;
 

@@ -24,7 +24,7 @@ fn a_registry_that_answers_429_to_everything_is_asked_as_little_as_it_wants_and_
         here.following("quick", json!({})).await;
 
         throttled.fault(Match::any(), Fault::status(429).header("Retry-After", "600"));
-        throttled.reset();
+        throttled.take_requests();
         let host = throttled.address();
         let digest = format!("sha256:{:064x}", 1);
         let tell_all = async || {
@@ -46,7 +46,7 @@ fn a_registry_that_answers_429_to_everything_is_asked_as_little_as_it_wants_and_
         .await;
         let asked = throttled.requests().len();
         assert!(asked <= 32, "those under way when it was first said, and no others: {asked}");
-        throttled.reset();
+        throttled.take_requests();
         for seed in 1..=3 {
             tell_all().await;
             here.push("quick", "latest", 100 + seed).await;

@@ -40,6 +40,13 @@ pub enum Fault {
         /// For how long it is not asked: what it asked for, or what is thought good where it did not say.
         retry_after: Option<Duration>,
     },
+    /// A request that can wait was put off, so that what is left of the registry's limit lasts, or others have their turn. Nobody
+    /// was asked.
+    #[error("put off for {} s: what is left of the registry's limit is kept for what can't wait", .left.as_secs())]
+    Deferred {
+        /// For how long.
+        left: Duration,
+    },
     /// The registry says that it failed.
     #[error("the registry fails (HTTP {status}{})", asked(.retry_after))]
     ServerError {
@@ -252,6 +259,7 @@ impl Fault {
             Self::Moved(_) => "Moved",
             Self::PartMissing(_) => "PartMissing",
             Self::RateLimited { .. } => "RateLimited",
+            Self::Deferred { .. } => "Deferred",
             Self::ServerError { .. } => "ServerError",
             Self::StorageFull { .. } => "StorageFull",
             Self::ReadOnly { .. } => "ReadOnly",
@@ -280,7 +288,8 @@ impl Fault {
     /// Whether asking again is worth it, and when.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::RateLimited { retry_after: Some(wait) }
+            Self::Deferred { left: wait }
+            | Self::RateLimited { retry_after: Some(wait) }
             | Self::ServerError { retry_after: Some(wait), .. } => Retry::After(*wait),
             Self::RateLimited { .. }
             | Self::ServerError { .. }

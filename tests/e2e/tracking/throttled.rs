@@ -37,7 +37,7 @@ fn a_registry_that_answers_429_to_everything_is_asked_as_little_as_it_wants_and_
         tell_all().await;
         let (reason, message) = here.wait_for_condition("slow-39", "Reconciling").await;
         assert_eq!(reason, "RateLimited");
-        assert!(message.contains("it is asked again at 20"), "{message}");
+        assert!(message.contains("the next try is at 20"), "{message}");
         eventually("every Tag says so", || async {
             let tags = here.list("tags").await;
             let told = tags.iter().filter(|tag| tag["status"]["lastImportAttempt"]["succeed"] == false);

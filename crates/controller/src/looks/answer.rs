@@ -69,7 +69,7 @@ fn heard(fault: &Fault) -> Heard {
     match fault {
         Fault::Unreachable { .. } | Fault::Timeout { .. } => Heard::Silence,
         // It may have been told without a request.
-        Fault::RateLimited { .. } => Heard::Unknown,
+        Fault::RateLimited { .. } | Fault::Deferred { .. } => Heard::Unknown,
         _ => Heard::Answer,
     }
 }

@@ -96,6 +96,11 @@ impl Context {
             Ok(resolved) => resolved,
             Err(failure) => {
                 self.looks.done(uid(tag));
+                if let (true, Retry::After(pause)) = (failure.is_deferred(), failure.retry) {
+                    // Nobody was asked, and nothing failed: there is nothing to tell.
+                    let due = self.retries.failed(uid(tag), tag.metadata.generation, Some(pause), pause, now);
+                    return Ok(Looked::Later(Action::requeue(until(due, now))));
+                }
                 let what = format!("import of {}", tag.spec.from);
                 let least = if urgency == Urgency::Patient { SHORTEST_INTERVAL } else { Duration::ZERO };
                 return self.give_up_for_now(tag, &what, &failure, least, now).await.map(Looked::Later);
@@ -191,7 +196,7 @@ impl Context {
         };
         let due = self.retries.failed(uid(tag), tag.metadata.generation, asked, least, now);
         let message = match asked {
-            Some(_) => format!("{}; it is asked again at {}", failure.message, outcome::whole_seconds(due)),
+            Some(_) => format!("{}; the next try is at {}", failure.message, outcome::whole_seconds(due)),
             None => failure.message.clone(),
         };
         tracing::warn!(namespace = tag.namespace(), name = tag.name_any(), reason, message, "{what} failed");

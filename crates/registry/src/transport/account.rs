@@ -50,6 +50,8 @@ struct State {
 struct Held {
     paused: Paused,
     how: How,
+    /// Whether there is something left, which is kept for others.
+    is_kept: bool,
 }
 
 /// The right to have a request made; one of a paused account tries for all.
@@ -174,11 +176,12 @@ impl Account {
 
 impl State {
     fn held(&self, urgency: Urgency, now: Instant) -> Option<Held> {
-        let paused = self.pause.held(now).map(|paused| Held { paused, how: How::Pause });
+        let paused = self.pause.held(now).map(|paused| Held { paused, how: How::Pause, is_kept: false });
         let spared = || {
             let (quota, seen) = self.quota.as_ref().filter(|_| urgency == Urgency::Patient)?;
             let until = Some(quota.next_patient(*seen, self.patient, now)?);
-            Some(Held { paused: Paused { until, status: 429 }, how: How::Patient })
+            let is_kept = quota.has_more();
+            Some(Held { paused: Paused { until, status: 429 }, how: How::Patient, is_kept })
         };
         paused.or_else(spared)
     }
@@ -188,6 +191,7 @@ impl Held {
     fn fault(&self, now: Instant) -> Fault {
         let left = self.paused.until.map_or(SOON, |until| until.saturating_duration_since(now));
         match self.paused.status {
+            _ if self.is_kept => Fault::Deferred { left },
             429 => Fault::RateLimited { retry_after: Some(left) },
             status => Fault::ServerError { status, retry_after: Some(left) },
         }

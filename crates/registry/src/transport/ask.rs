@@ -104,7 +104,7 @@ impl Transport {
                 Urgency::Urgent => place.await,
                 // What it waits for is no fault of the registry's, and is not told as one.
                 Urgency::Patient => {
-                    let late = Fault::RateLimited { retry_after: Some(limits.patience) };
+                    let late = Fault::Deferred { left: limits.patience };
                     timeout(limits.whole / 2, place).await.map_err(|_| late)?
                 }
             };

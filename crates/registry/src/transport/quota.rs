@@ -61,6 +61,11 @@ impl Quota {
         from.checked_add(space).filter(|next| *next > now)
     }
 
+    /// Whether anything is left of it.
+    pub(super) fn has_more(&self) -> bool {
+        self.remaining > 0
+    }
+
     /// Until it may be asked again where nothing is left.
     pub(super) fn exhausted(&self) -> Option<Duration> {
         let told = self.reset.filter(|reset| self.remaining == 0 && !reset.is_zero());

@@ -1,5 +1,6 @@
 //! Tags that move by themselves.
 
+mod counted;
 mod holding;
 mod policies;
 mod polls;

@@ -1,0 +1,39 @@
+//! What is counted of all this, and told.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::support::told::Told;
+use crate::support::{Namespace, run};
+
+#[test]
+fn what_is_counted_is_told_and_explained() {
+    run(async {
+        let told = Told::shared().await;
+        let here = Namespace::new(&told.world, "counted").await;
+        here.following("myapp", json!({})).await;
+        here.push("myapp", "latest", 1).await;
+        here.newest("myapp", 1).await;
+        let url = told.world.operator.metrics_url();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let text = client.get(url).send().await.unwrap().text().await.unwrap();
+        let sample = |name: &str| text.lines().any(|line| line.starts_with(name) && !line.ends_with(" 0"));
+        for name in [
+            r#"tagger_imports_total{trigger="push"}"#,
+            r#"tagger_hints_total{tags="matched"}"#,
+            r#"tagger_looks_total{outcome="new"}"#,
+            r#"tagger_receiver_requests_total{provider="distribution",code="202"}"#,
+            r#"tagger_registry_requests_total{host=""#,
+        ] {
+            assert!(sample(name), "{name} in {text}");
+        }
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations.md");
+        let explained = std::fs::read_to_string(page).unwrap();
+        for described in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+            let (name, kind) = described.split_once(' ').unwrap();
+            let suffix = if kind == "counter" { "_total" } else { "" };
+            assert!(explained.contains(&format!("`{name}{suffix}`")), "{described}");
+        }
+    });
+}

@@ -78,7 +78,7 @@ pub struct Run {
     #[arg(long, env = "TAGGER_HEALTH_ADDRESS", value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
     pub health_address: SocketAddr,
 
-    /// How many Tags are imported at once from one registry
+    /// How many Tags one registry is asked for at once: imports, pushes, and at most half of them polls
     #[arg(long, env = "TAGGER_IMPORTS", value_name = "NUMBER", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub imports: u16,
 

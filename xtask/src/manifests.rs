@@ -224,6 +224,13 @@ mod tests {
     }
 
     #[test]
+    fn each_service_of_the_receiver_leads_to_a_port_of_its_own() {
+        let ports: std::collections::BTreeSet<_> =
+            receiver().iter().map(|service| service["spec"]["ports"][0]["targetPort"].to_string()).collect();
+        assert_eq!(ports.len(), receiver().len());
+    }
+
+    #[test]
     fn the_files_are_named_in_the_order_they_are_applied() {
         let names: Vec<&str> = files().unwrap().iter().map(|file| file.name).collect();
         assert!(names.is_sorted());

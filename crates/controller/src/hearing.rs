@@ -7,7 +7,7 @@ use futures::stream::BoxStream;
 use kube::runtime::reflector::{ObjectRef, Store};
 use tagger_api::Tag;
 use tagger_core::reference::Reference;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::matching::Repositories;
 use crate::metrics::Metrics;
@@ -17,6 +17,8 @@ use crate::tags::reconcile::Context;
 pub(crate) struct Ear {
     pub(crate) repositories: Arc<Repositories>,
     pub(crate) tags: Store<Tag>,
+    /// Whether the store has all Tags. Its own way to tell has room for one who waits.
+    pub(crate) stored: watch::Receiver<bool>,
     pub(crate) context: Arc<Context>,
     pub(crate) metrics: Metrics,
     /// The Tags that are to be looked at.
@@ -25,8 +27,8 @@ pub(crate) struct Ear {
 
 impl Ear {
     /// Listens until nobody tells anything any more. What comes before the Tags are known waits until they are.
-    pub(crate) async fn listen(self, mut pushes: BoxStream<'static, Vec<Reference>>) {
-        if self.tags.wait_until_ready().await.is_err() {
+    pub(crate) async fn listen(mut self, mut pushes: BoxStream<'static, Vec<Reference>>) {
+        if self.stored.wait_for(|stored| *stored).await.is_err() {
             return;
         }
         while let Some(pushed) = pushes.next().await {

@@ -142,9 +142,18 @@ pub async fn run(
             }
         }
     };
-    let ear = Ear { repositories: repositories.clone(), tags, context: context.clone(), metrics, wake };
+    let stored = watch::Sender::new(false);
+    let ear = Ear {
+        repositories: repositories.clone(),
+        tags,
+        stored: stored.subscribe(),
+        context: context.clone(),
+        metrics,
+        wake,
+    };
     let _listening = AbortOnDropHandle::new(tokio::spawn(ear.listen(pushes)));
-    let watched = tags::Watched { index, suspended, workloads: indexes, repositories, writer, endings };
+    let watched =
+        tags::Watched { index, suspended, workloads: indexes, repositories, writer, stored, endings };
     let tags = tags::run(context, watched, delivered(), stop.clone());
     let concurrency = settings.roll_outs;
     let workloads: Vec<_> =

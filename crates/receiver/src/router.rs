@@ -1,9 +1,9 @@
 //! The receiver as an axum Router: `POST /PROVIDER`, or `POST /PROVIDER/SECRET` where the path is what is known to the sender alone.
 
 mod answer;
+mod reception;
 
 use std::collections::HashSet;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,21 +12,14 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::any;
-use futures::FutureExt;
-use http::{Method, Request};
-use tagger_core::reference::Registry;
+use http::Request;
 use tokio::sync::watch;
-use url::{Url, form_urlencoded};
+use url::Url;
 
-use crate::google::{self, Denied, Google};
-use crate::guard::{self, Admission};
+use crate::google::{self, Google};
 use crate::intake::Intake;
-use crate::message::Message;
 use crate::metrics::Metrics;
-use crate::naming;
-use crate::problem::Problem;
 use crate::provider::Provider;
-use crate::providers::{Heard, hear};
 use crate::queue::{Queue, Waiting, queue};
 use crate::secrets::Secrets;
 use answer::Answer;
@@ -155,97 +148,16 @@ async fn nowhere(State(serving): State<Serving>, request: Request<Body>) -> Resp
 }
 
 impl Serving {
-    /// Answers a request, and counts it. A panic costs this one and no other.
+    /// Answers a request, and counts it.
     async fn answer(&self, name: &str, secret: Option<&str>, request: Request<Body>) -> Response {
         let provider = name.parse().ok().filter(|known| self.only.is_none_or(|only| only == *known));
         let answer = match provider {
             None => Answer::Nowhere,
             Some(provider) => {
-                let answering = AssertUnwindSafe(self.receiver.0.receive(provider, secret, request));
-                answering.catch_unwind().await.unwrap_or_else(|_| {
-                    tracing::error!(%provider, "reading a notification panicked; please report this");
-                    Answer::Broken
-                })
+                reception::contained(provider, self.receiver.0.receive(provider, secret, request)).await
             }
         };
         self.receiver.0.metrics.answered(provider, answer.status());
         answer.into()
     }
-}
-
-impl Inner {
-    async fn receive(&self, provider: Provider, secret: Option<&str>, request: Request<Body>) -> Answer {
-        let secrets = self.secrets.borrow().clone();
-        let door = secrets.door(provider, self.open.contains(&provider));
-        let (parts, body) = request.into_parts();
-        let signed = match guard::look(provider, door, secret, &parts.headers) {
-            Admission::NotYet => return Answer::NotYet,
-            Admission::Nowhere => return Answer::Nowhere,
-            Admission::Refused => return Answer::Refused,
-            Admission::Granted => None,
-            Admission::IfSigned(signed) => Some(signed),
-            Admission::IfIdentified { token, identities } => {
-                match self.google.judge(token, identities).await {
-                    Ok(()) => None,
-                    Err(Denied::Keys(error)) => return Answer::Unable(error),
-                    Err(denied) => {
-                        tracing::debug!(%provider, %denied, "a notification is refused");
-                        return Answer::Refused;
-                    }
-                }
-            }
-        };
-        if parts.method == Method::OPTIONS && provider == Provider::EventGrid {
-            return answer::consent(&parts.headers);
-        }
-        if parts.method != Method::POST {
-            return Answer::NotPosted;
-        }
-        let headers = parts.headers.clone();
-        let body = match self.intake.take(Request::from_parts(parts.clone(), body)).await {
-            Ok(body) => body,
-            Err(error) => return Answer::NotTaken(error),
-        };
-        if signed.is_some_and(|signed| !signed.is_of(&body.bytes)) {
-            return Answer::Refused;
-        }
-        let heard = registry(parts.uri.query()).and_then(|registry| {
-            hear(provider, &Message { headers: &headers, body: &body.bytes, registry: registry.as_ref() })
-        });
-        self.act(provider, heard)
-    }
-
-    fn act(&self, provider: Provider, heard: Result<Heard, Problem>) -> Answer {
-        let references = match heard {
-            Ok(Heard::Pushed(references)) => references,
-            Ok(Heard::Handshake(code)) => return Answer::Handshake(code),
-            Err(problem) => {
-                tracing::info!(%provider, %problem, "a notification can't be used");
-                return Answer::Wrong(problem);
-            }
-        };
-        let count = references.len();
-        if count == 0 {
-            return Answer::Nothing;
-        }
-        match self.queue.offer(references) {
-            Ok(taken) => {
-                tracing::debug!(%provider, taken.queued, taken.merged, "told of pushed tags");
-                self.metrics.taken(provider, taken);
-                Answer::Taken(count)
-            }
-            Err(full) => {
-                tracing::warn!(%provider, count, "a notification is sent away: {full}");
-                self.metrics.refused(provider, count);
-                Answer::Full(full)
-            }
-        }
-    }
-}
-
-/// The registry that the URL gives.
-fn registry(query: Option<&str>) -> Result<Option<Registry>, Problem> {
-    let query = query.unwrap_or_default().as_bytes();
-    let given = form_urlencoded::parse(query).find(|(name, _)| name == "registry");
-    given.map(|(_, host)| naming::registry(&host, "?registry")).transpose()
 }

@@ -1,14 +1,16 @@
 //! What senders must know: the values of one Secret, by provider.
 
+mod flaw;
+mod identity;
+mod shared;
+
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::digest::{self, SHA256, SHA256_OUTPUT_LEN};
-use aws_lc_rs::hmac;
-use secrecy::{ExposeSecret, SecretSlice};
+use crate::provider::{Entrance, Provider};
 
-use crate::provider::{Entrance, Hash, Provider};
+pub use flaw::Flaw;
+pub use identity::Identity;
+pub use shared::Shared;
 
 /// How short a secret may be, in bytes. Shorter ones can be guessed at the pace at which requests are answered.
 pub const SHORTEST: usize = 16;
@@ -26,40 +28,6 @@ pub struct Secrets {
     spoilt: HashSet<Provider>,
 }
 
-/// Why a value of the Secret is not used. Nothing of the value is told.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Flaw {
-    /// The key is no provider's.
-    #[error("the key {0:?} is not used: it is no provider's name")]
-    Unknown(String),
-    /// A line is too short.
-    #[error(
-        "the secret in line {line} of the key {provider} is not used: it has fewer than {SHORTEST} characters; make one with \
-         `openssl rand -hex 32`"
-    )]
-    Short {
-        /// Whose it is.
-        provider: Provider,
-        /// The line that it is in.
-        line: usize,
-    },
-    /// A line of Google's says something else than it must.
-    #[error(
-        "line {line} of the key google is not used: it must be the e-mail address of the service account and the audience of the \
-         push subscription, with a space between"
-    )]
-    Identity {
-        /// The line.
-        line: usize,
-    },
-    /// There are too many lines.
-    #[error("the key {0} has more than {MOST} lines; those behind them are not used")]
-    Many(Provider),
-    /// There is nothing there.
-    #[error("the key {0} is empty")]
-    Empty(Provider),
-}
-
 /// What a provider's door is like.
 #[derive(Clone, Copy, Debug)]
 pub enum Door<'a> {
@@ -73,23 +41,6 @@ pub enum Door<'a> {
     Secret(&'a [Shared]),
     /// Whoever Google says to be one of these is let in.
     Identity(&'a [Identity]),
-}
-
-/// A secret that a sender and we both know.
-#[derive(Clone)]
-pub struct Shared {
-    value: SecretSlice<u8>,
-    /// The hash of the value: what is compared then has one length, so that the time that it takes says nothing of the value's.
-    hash: [u8; SHA256_OUTPUT_LEN],
-}
-
-/// Who sends with a token of Google's, and to whom the token must be made out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// The e-mail address of the service account.
-    pub email: String,
-    /// The audience.
-    pub audience: String,
 }
 
 impl Secrets {
@@ -155,56 +106,6 @@ impl Secrets {
             None if is_open && !self.spoilt.contains(&provider) => Door::Open,
             None => Door::Closed,
         }
-    }
-}
-
-impl Shared {
-    fn new(value: &[u8]) -> Self {
-        Self { value: value.to_vec().into(), hash: hash(value) }
-    }
-
-    /// Whether one of them is among what was presented. How long this takes says nothing of how much of one was right.
-    pub(crate) fn any_is(known: &[Self], presented: &[impl AsRef<[u8]>]) -> bool {
-        let mut found = false;
-        for text in presented {
-            let hash = hash(text.as_ref());
-            for secret in known {
-                found |= verify_slices_are_equal(&secret.hash, &hash).is_ok();
-            }
-        }
-        found
-    }
-
-    /// Whether the body was signed with one of them.
-    pub(crate) fn any_signed(known: &[Self], hash: Hash, body: &[u8], signature: &[u8]) -> bool {
-        let mut found = false;
-        for secret in known {
-            let key = hmac::Key::new(hash.algorithm(), secret.value.expose_secret());
-            found |= hmac::verify(&key, body, signature).is_ok();
-        }
-        found
-    }
-}
-
-fn hash(value: &[u8]) -> [u8; SHA256_OUTPUT_LEN] {
-    let mut hash = [0; SHA256_OUTPUT_LEN];
-    hash.copy_from_slice(digest::digest(&SHA256, value).as_ref());
-    hash
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Shared")
-    }
-}
-
-impl Identity {
-    fn read(line: &[u8]) -> Option<Self> {
-        let mut words = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
-        let (email, audience) = (words.next()?, words.next()?);
-        let is_email = email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
-        (is_email && words.next().is_none())
-            .then(|| Self { email: email.to_owned(), audience: audience.to_owned() })
     }
 }
 

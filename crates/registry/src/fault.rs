@@ -37,7 +37,7 @@ pub enum Fault {
     /// The registry wants to be asked less often.
     #[error("the registry limits the rate of requests{}; credentials of your own raise the limit of many registries", asked(.retry_after))]
     RateLimited {
-        /// For how long the registry asked not to be asked, where it said so.
+        /// For how long it is not asked: what it asked for, or what is thought good where it did not say.
         retry_after: Option<Duration>,
     },
     /// The registry says that it failed.
@@ -202,7 +202,17 @@ fn who(credentials: usize) -> String {
 }
 
 fn asked(retry_after: &Option<Duration>) -> String {
-    retry_after.map(|wait| format!(", asks to wait {} s", wait.as_secs())).unwrap_or_default()
+    // A wait that is nearly over is not told as none.
+    retry_after.map(|wait| format!(", and is asked again in {}", span(wait))).unwrap_or_default()
+}
+
+/// A wait, in the largest unit that says enough.
+fn span(wait: Duration) -> String {
+    match wait.as_secs_f64().ceil() as u64 {
+        seconds @ 0..120 => format!("{} s", seconds.max(1)),
+        seconds @ 120..7200 => format!("{} min", seconds.div_ceil(60)),
+        seconds => format!("{} h", seconds.div_ceil(3600)),
+    }
 }
 
 fn remedy(problem: &TlsProblem, host: &str) -> String {

@@ -18,7 +18,10 @@
 //! * A copy is whole, byte for byte, and through memory alone. Nothing is there by half: children go before their index,
 //!   tags last. No blob is sent that is there, nor twice where two copies want it; and nobody gets a blob that they could
 //!   not read at its source.
-//! * Every exchange has a time limit and every body a bound. 429 and `Retry-After` are honoured, for each registry.
+//! * Every exchange has a time limit and every body a bound.
+//! * A registry is asked so much at once and a second ([`Limits`]), equal requests at a time are one, and no answer is older than
+//!   its question. 429, `Retry-After` and what registries say is left of a limit are honoured for each account. Work that
+//!   can wait ([`Client::patient`]) yields to all other.
 //!
 //! # Proxies
 //!

@@ -62,7 +62,10 @@ pub struct Limits {
     pub tries: u32,
     /// The wait before the second try, at most; it doubles from there. Half of it is left to chance.
     pub backoff: Duration,
-    /// The longest `Retry-After` that is waited for in place; a longer one is reported at once.
+    /// How long an account is left alone that its registry limits (429) without saying for how long, the first time. It doubles
+    /// each time in turn, to five minutes.
+    pub pause: Duration,
+    /// The longest pause that is waited for in place; a longer one is reported at once.
     pub patience: Duration,
 }
 
@@ -79,6 +82,7 @@ impl Default for Limits {
             transfers: 6,
             tries: 3,
             backoff: Duration::from_millis(200),
+            pause: Duration::from_secs(1),
             patience: Duration::from_secs(5),
         }
     }

@@ -14,7 +14,7 @@ use crate::pull::Manifest;
 use crate::remote::{Remote, unexpected};
 use crate::search::{Asked, Question};
 use crate::settings::Limits;
-use crate::transport::{Call, Origin, Read, Scope, redirected};
+use crate::transport::{Call, Origin, Read, Same, Scope, redirected};
 
 /// The most tags of a repository that are taken.
 const MAX_TAGS: usize = 100_000;
@@ -35,7 +35,7 @@ impl Client {
         let told = |fault| Error::At { reference: reference.clone(), fault };
         let Some(registry) = reference.registry() else { return Err(told(Fault::NotFound)) };
         let remote = self.writer(registry, reference.repository()).map_err(told)?;
-        let tags = remote.scoped(Scope::pull(reference.repository())).tags().await.map_err(told)?;
+        let tags = remote.scoped(Scope::pull(reference.repository())).tags(|| {}).await.map_err(told)?;
         Ok(tags.unwrap_or_default())
     }
 
@@ -65,8 +65,14 @@ impl Question for TagList {
     type Answer = Arc<[TagName]>;
 
     async fn ask(&self, Asked { remote, .. }: Asked<'_>) -> Result<Arc<[TagName]>, Fault> {
-        let tags = remote.tags().await?;
-        tags.map(Into::into).ok_or(Fault::NotFound)
+        // Many Tags may follow one repository, and its list is long.
+        let key = Same::of(&remote.list_call(remote.url(&first_page())?), &remote.access);
+        let key = key.ok_or(Fault::NotFound)?;
+        let (flight, _) = remote.transport.lists.next(key, |departure| {
+            let remote = remote.clone();
+            async move { Ok(remote.tags(|| departure.leave()).await?.map(Into::into)) }
+        });
+        flight.await?.ok_or(Fault::NotFound)
     }
 
     /// A list of many pages takes longer than one image.
@@ -76,18 +82,20 @@ impl Question for TagList {
 }
 
 impl Remote {
-    /// The tags of the repository; none where there is none.
-    async fn tags(&self) -> Result<Option<Vec<TagName>>, Fault> {
+    /// The tags of the repository; none where there is none. `asked` is told when it is asked for them.
+    async fn tags(&self, asked: impl FnOnce()) -> Result<Option<Vec<TagName>>, Fault> {
         #[derive(Deserialize)]
         struct Page {
             tags: Option<Vec<String>>,
         }
+        let budgets = &self.transport.budgets;
+        let (_place, mut long) = (budgets.list(&self.origin).await, None);
+        asked();
         let mut tags = Vec::new();
-        let mut next = Some(self.url(&format!("tags/list?n={PAGE}"))?);
+        let mut next = Some(self.url(&first_page())?);
         for _ in 0..MAX_PAGES {
             let Some(url) = next.take() else { return Ok(Some(tags)) };
-            let call = Call { read: Read::Whole(MAX_PAGE), ..Call::new(Method::GET, url.clone()) };
-            let answer = self.call(&call).await?;
+            let answer = self.call(&self.list_call(url.clone())).await?;
             match answer.status {
                 StatusCode::OK => {}
                 StatusCode::NOT_FOUND => return Ok(None),
@@ -99,8 +107,16 @@ impl Remote {
                 break;
             }
             next = self.next_page(&url, &answer.headers)?;
+            drop(answer);
+            if next.is_some() && long.is_none() {
+                long = budgets.long_list().await;
+            }
         }
         Err(Fault::TooMuch { what: "tags", limit: MAX_TAGS })
+    }
+
+    fn list_call(&self, page: Url) -> Call {
+        Call { read: Read::Whole(MAX_PAGE), ..Call::new(Method::GET, page) }
     }
 
     /// Where a list goes on (RFC 8288): at the same registry, or nowhere.
@@ -113,6 +129,10 @@ impl Remote {
             false => Err(Fault::ListInvalid),
         }
     }
+}
+
+fn first_page() -> String {
+    format!("tags/list?n={PAGE}")
 }
 
 /// The target of the link to the next page, of one header that may hold several links.

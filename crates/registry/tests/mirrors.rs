@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use tagger_core::reference::Reference;
-use tagger_registry::{Authority, Client, DockerConfig, RegistriesConf, Settings};
+use tagger_registry::{Anonymous, Authority, Client, DockerConfig, RegistriesConf, Settings};
 use tagger_testkit::assets::Assets;
 use tagger_testkit::image::Image;
 use tagger_testkit::proxy::{Fault, Kind, Match, Proxy};
@@ -95,6 +95,76 @@ async fn what_a_mirror_does_not_have_comes_from_the_location() {
     let resolved = world.client().resolve(&image(), |_| None).await.unwrap();
     assert_eq!(resolved.digest.as_str(), pushed.digest);
     assert!(world.proxy.count("HEAD", Kind::Manifest) > 0, "the mirror was asked");
+}
+
+#[tokio::test]
+async fn tags_are_those_of_the_first_place_that_has_the_repository() {
+    let world = World::start().await;
+    let client = world.client();
+    let tags = async || {
+        let mut tags: Vec<String> =
+            client.list(&image()).await.unwrap().iter().map(ToString::to_string).collect();
+        tags.sort();
+        tags
+    };
+    assert_eq!(client.list(&image()).await.unwrap_err().reason(), "NotFound");
+
+    Image::single(2).push(&world.location, "upstream/myapp", "v2").await.unwrap();
+    assert_eq!(tags().await, ["v2"]);
+
+    for number in 0..7 {
+        let tag = format!("m{number}");
+        Image::single(1).push(&world.mirror, "mirrored/quay/myapp", &tag).await.unwrap();
+    }
+    world.proxy.page_tags(3);
+    assert_eq!(tags().await, ["m0", "m1", "m2", "m3", "m4", "m5", "m6"]);
+
+    world.proxy.fault(Match::tags(), Fault::forward().endless_pages());
+    assert_eq!(tags().await, ["v2"]);
+    world.proxy.stop();
+    assert_eq!(tags().await, ["v2"]);
+}
+
+#[tokio::test]
+async fn a_digest_is_told_by_one_head_of_the_first_place_that_has_it() {
+    let world = World::start().await;
+    let old = Image::single(1).push(&world.mirror, "mirrored/quay/myapp", "v1").await.unwrap();
+    let new = Image::single(2).push(&world.location, "upstream/myapp", "v1").await.unwrap();
+    let client = world.client();
+    client.digest(&image()).await.unwrap();
+    world.proxy.reset();
+    assert_eq!(client.digest(&image()).await.unwrap().as_str(), old.digest);
+    assert_eq!((world.proxy.count("HEAD", Kind::Manifest), world.proxy.requests().len()), (1, 1));
+    world.proxy.stop();
+    assert_eq!(client.digest(&image()).await.unwrap().as_str(), new.digest);
+}
+
+#[test]
+fn an_image_may_be_pushed_under_each_name_that_it_is_read_by() {
+    let file = r#"
+        [[registry]]
+        prefix = "quay.example/company"
+        location = "origin.example/upstream"
+        [[registry.mirror]]
+        location = "mirror.example:5000/quay"
+        [[registry]]
+        prefix = "second.example/company"
+        blocked = true
+    "#;
+    let unqualified =
+        ["quay.example", "second.example", "third.example"].map(|host| host.parse().unwrap()).to_vec();
+    let registries = RegistriesConf::parse(file).unwrap();
+    let settings = Settings { registries, unqualified, ..Settings::default() };
+    let client = Client::new(settings, Anonymous).unwrap();
+    let names = |reference: &str| {
+        let names = client.whereabouts(&reference.parse().unwrap());
+        names.iter().map(|(registry, repository)| format!("{registry}/{repository}")).collect::<Vec<_>>()
+    };
+    let of_quay = ["quay.example/company/app", "mirror.example:5000/quay/app", "origin.example/upstream/app"];
+    assert_eq!(names("quay.example/company/app:v1"), of_quay);
+    assert_eq!(names("docker.io/alpine"), ["docker.io/library/alpine"]);
+    let others = ["second.example/company/app", "third.example/company/app"];
+    assert_eq!(names("company/app"), [&of_quay[..], &others].concat());
 }
 
 #[test]

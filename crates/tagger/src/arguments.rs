@@ -209,6 +209,27 @@ pub struct Registries {
     /// when it changes
     #[arg(long, env = "TAGGER_DOCKER_CONFIG", value_name = "FILE")]
     pub docker_config: Option<PathBuf>,
+
+    /// How many requests one registry is asked at once; work that can wait, such as polls, takes at most half of them
+    #[arg(
+        long = "registry-requests",
+        env = "TAGGER_REGISTRY_REQUESTS",
+        value_name = "NUMBER",
+        default_value_t = 32,
+        value_parser = clap::value_parser!(u16).range(1..=1024)
+    )]
+    pub requests: u16,
+
+    /// How many requests one registry is asked a second, after a burst of four seconds' worth; 0 for no limit but the registry's
+    /// own
+    #[arg(
+        long = "registry-rate",
+        env = "TAGGER_REGISTRY_RATE",
+        value_name = "NUMBER",
+        default_value_t = 500,
+        value_parser = clap::value_parser!(u32).range(0..=100_000)
+    )]
+    pub rate: u32,
 }
 
 /// One host, or all of them.
@@ -311,6 +332,8 @@ mod tests {
     #[case(&["--admission-url", "https://127.0.0.1:9443/x"], "must be https://HOST")]
     #[case(&["--insecure-registry", "http://quay.io"], "no registry")]
     #[case(&["--imports", "0"], "1..=1024")]
+    #[case(&["--registry-requests", "0"], "1..=1024")]
+    #[case(&["--registry-rate", "fast"], "invalid digit")]
     #[case(&["--drain", "soon"], "whole number of seconds")]
     #[case(&["--log-format", "xml"], "text, json")]
     fn a_wrong_value_is_refused_with_the_flag_and_what_is_right(#[case] flags: &[&str], #[case] right: &str) {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use tagger_core::reference::Registry;
-use tagger_registry::{Anonymous, Authority, Client, DockerConfigFile, RegistriesConf, Settings};
+use tagger_registry::{Anonymous, Authority, Client, DockerConfigFile, Limits, RegistriesConf, Settings};
 
 use crate::arguments::{Hosts, Registries};
 
@@ -28,6 +28,7 @@ pub(crate) fn client(flags: &Registries) -> Result<Client> {
         authorities: authorities.collect::<Result<_>>()?,
         unqualified: unqualified(&flags.unqualified, &registries),
         registries,
+        limits: limits(flags),
         ..Settings::default()
     };
     let client = match &flags.docker_config {
@@ -35,6 +36,14 @@ pub(crate) fn client(flags: &Registries) -> Result<Client> {
         Some(file) => Client::new(settings, DockerConfigFile::open(file).context("--docker-config")?),
     };
     client.context("the flags for registries can't be honoured")
+}
+
+/// How many seconds' worth of requests may be made before the rate counts: what comes at once with a roll-out or a restart.
+const BURST: u32 = 4;
+
+fn limits(flags: &Registries) -> Limits {
+    let burst = flags.rate.saturating_mul(BURST);
+    Limits { requests: flags.requests.into(), rate: flags.rate, burst, ..Limits::default() }
 }
 
 fn registries_conf(file: &Path) -> Result<RegistriesConf> {

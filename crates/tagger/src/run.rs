@@ -66,6 +66,9 @@ async fn serve(flags: Run) -> Result<()> {
     let (receiving, pushes) = receiving.open(client.clone(), &flags.namespace, &flags.receiver)?;
     let mut metrics = prometheus_client::registry::Registry::default();
     receiving.register(&mut metrics);
+    registry.register(&mut metrics);
+    let counted = tagger_controller::Metrics::default();
+    counted.register(&mut metrics);
     // Health is told to the very end, so that whoever asks hears why the process is not ready.
     let ended = CancellationToken::new();
     let health = tokio::net::TcpListener::from_std(health)?;
@@ -86,7 +89,7 @@ async fn serve(flags: Run) -> Result<()> {
         mirrors: flags.mirrors.into(),
         roll_outs: flags.roll_outs,
         cache,
-        metrics: tagger_controller::Metrics::default(),
+        metrics: counted,
     };
     // The controller ends first when told to, and that is in order: `/healthz` is not to call it dead while admission drains.
     let _listed = listed.clone();

@@ -33,10 +33,8 @@ pub fn installation(control_plane: &ControlPlane, manifests: &Path) -> Vec<Strin
 pub struct Operator {
     process: Mutex<Option<Leashed>>,
     command: Command,
-    health: String,
-    receiver: String,
     files: Scratch,
-    _ports: [Port; 5],
+    ports: [Port; 5],
 }
 
 impl Operator {
@@ -56,9 +54,7 @@ impl Operator {
             .args(["--docker-webhooks-address", &format!("127.0.0.1:{docker}")])
             .args(["--quay-webhooks-address", &format!("127.0.0.1:{quay}")])
             .args(flags);
-        let health = format!("http://127.0.0.1:{health}");
-        let receiver = format!("http://127.0.0.1:{receiver}");
-        let operator = Self { process: Mutex::default(), command, health, receiver, files, _ports: ports };
+        let operator = Self { process: Mutex::default(), command, files, ports };
         operator.start_again().await?;
         Ok(operator)
     }
@@ -81,12 +77,26 @@ impl Operator {
 
     /// Where the operator takes push notifications: a URL without a path.
     pub fn receiver(&self) -> String {
-        self.receiver.clone()
+        self.url(2)
+    }
+
+    /// Where it takes those of Docker Hub alone.
+    pub fn docker_webhooks(&self) -> String {
+        self.url(3)
+    }
+
+    /// Where it takes those of Quay alone.
+    pub fn quay_webhooks(&self) -> String {
+        self.url(4)
     }
 
     /// Where the operator tells what it counts.
     pub fn metrics_url(&self) -> String {
-        format!("{}/metrics", self.health)
+        format!("{}/metrics", self.url(1))
+    }
+
+    fn url(&self, port: usize) -> String {
+        format!("http://127.0.0.1:{}", self.ports[port].number())
     }
 
     /// What the operator logs.
@@ -116,7 +126,7 @@ impl Operator {
 
     async fn wait_until_ready(&self) -> Result<()> {
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build()?;
-        let (start, ready) = (Instant::now(), format!("{}/readyz", self.health));
+        let (start, ready) = (Instant::now(), format!("{}/readyz", self.url(1)));
         loop {
             if client.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success()) {
                 return Ok(());

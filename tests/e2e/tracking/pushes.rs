@@ -45,22 +45,27 @@ fn only_those_are_looked_at_who_follow_what_was_pushed() {
 #[test]
 fn a_manifest_that_names_no_generation_can_be_applied_at_any_time() {
     run(async {
-        let here = Namespace::new(&Told::shared().await.world, "git").await;
-        let (tag, deployment) = (here.following("myapp", json!({})).await, here.deployment("web", "myapp"));
-        here.apply(&deployment).await.unwrap();
-        let second = here.push("myapp", "latest", 1).await;
-        here.wait_for_image("deployment", "web", &second).await;
-        here.wait_for_generation("myapp", 1).await;
-        let (before, known) = (here.settled("web").await, here.get("tag", "myapp").await.unwrap());
         for words in [&["apply", "-f", "-"][..], &["apply", "--server-side", "-f", "-"]] {
-            for object in [&tag, &deployment] {
-                here.with_input(words, object).await.unwrap();
-            }
+            let here = Namespace::new(&Told::shared().await.world, "git").await;
+            here.push("myapp", "latest", 0).await;
+            let (tag, deployment) = (here.tag("myapp", json!({})), here.deployment("web", "myapp"));
+            let apply = async || {
+                for object in [&tag, &deployment] {
+                    here.with_input(words, object).await.unwrap();
+                }
+            };
+            apply().await;
+            here.wait_for_generation("myapp", 0).await;
+            let second = here.push("myapp", "latest", 1).await;
+            here.wait_for_image("deployment", "web", &second).await;
+            here.wait_for_generation("myapp", 1).await;
+            let (before, known) = (here.settled("web").await, here.get("tag", "myapp").await.unwrap());
+            apply().await;
+            a_moment().await;
+            assert_eq!(here.settled("web").await, before);
+            let after = here.get("tag", "myapp").await.unwrap();
+            assert_eq!((&after["spec"], &after["status"]), (&known["spec"], &known["status"]));
         }
-        a_moment().await;
-        assert_eq!(here.settled("web").await, before);
-        let after = here.get("tag", "myapp").await.unwrap();
-        assert_eq!((&after["spec"], &after["status"]), (&known["spec"], &known["status"]));
     });
 }
 

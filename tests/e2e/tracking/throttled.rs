@@ -26,10 +26,12 @@ fn a_registry_that_answers_429_to_everything_is_asked_as_little_as_it_wants_and_
         throttled.fault(Match::any(), Fault::status(429).header("Retry-After", "600"));
         throttled.reset();
         let host = throttled.address();
+        let digest = format!("sha256:{:064x}", 1);
         let tell_all = async || {
             for number in 0..40 {
                 let repository = format!("{}/slow-{number}", here.name);
-                told.notifier.tell(host, &repository, "latest", "sha256:0").await.unwrap();
+                let status = told.notifier.tell(host, &repository, "latest", &digest).await.unwrap();
+                assert!((200..300).contains(&status), "{status}");
             }
         };
         tell_all().await;

@@ -18,7 +18,7 @@ use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt};
 use tagger_api::index::TagIndex;
 use tagger_api::{Tag, TagSpec};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::matching::Repositories;
@@ -38,6 +38,8 @@ pub(crate) struct Watched {
     pub(crate) workloads: Vec<Index>,
     pub(crate) repositories: Arc<Repositories>,
     pub(crate) writer: Writer<Tag>,
+    /// Becomes true when the store has all Tags.
+    pub(crate) stored: watch::Sender<bool>,
     /// The Tags whose jobs and looks ended, and those that a registry told of.
     pub(crate) endings: mpsc::UnboundedReceiver<ObjectRef<Tag>>,
 }
@@ -45,7 +47,7 @@ pub(crate) struct Watched {
 /// Watches the Tags until told to stop. `listed` is called when all of them are known.
 pub(crate) async fn run(
     context: Arc<Context>,
-    Watched { index, suspended, workloads, repositories, writer, mut endings }: Watched,
+    Watched { index, suspended, workloads, repositories, writer, stored, mut endings }: Watched,
     listed: impl FnOnce() + Send + 'static,
     stop: CancellationToken,
 ) {
@@ -73,7 +75,9 @@ pub(crate) async fn run(
     });
     let (changed, relisted) = kept(events, writer);
     Controller::for_stream(changed, reader)
-        .reconcile_all_on(relisted)
+        .reconcile_all_on(relisted.inspect(move |()| {
+            stored.send_replace(true);
+        }))
         .reconcile_on(futures::stream::poll_fn(move |task| endings.poll_recv(task)))
         .with_config(Config::default().concurrency(LOOKS))
         .graceful_shutdown_on(stop.cancelled_owned())

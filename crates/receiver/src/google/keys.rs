@@ -41,8 +41,10 @@ pub(super) struct Keys {
 #[derive(Default)]
 struct Held {
     keys: HashMap<String, DecodingKey>,
-    /// When they were asked for, and how long they hold.
-    asked: Option<(Instant, Duration)>,
+    /// Until when they hold.
+    until: Option<Instant>,
+    /// Until when nobody is asked again.
+    pause: Option<Instant>,
     failed: Option<KeysError>,
 }
 
@@ -74,21 +76,19 @@ impl Keys {
         if let Some(known) = held.known(name) {
             return known;
         }
-        let now = Instant::now();
         let fresh = match self.fetch().await {
-            Ok((keys, lifetime)) => Held { keys, asked: Some((now, lifetime)), failed: None },
+            Ok((keys, lifetime)) => {
+                let now = Instant::now();
+                Held { keys, until: Some(now + lifetime), pause: Some(now + PAUSE), failed: None }
+            }
             Err(error) => {
                 tracing::warn!(%error, "notifications of Google can't be judged");
-                let keys = if held.is_fresh() { held.keys.clone() } else { HashMap::new() };
-                let asked = held.asked.filter(|_| held.is_fresh()).map(|(_, left)| (now, left.min(PAUSE)));
-                Held { keys, asked: asked.or(Some((now, PAUSE_AFTER_FAILURE))), failed: Some(error) }
+                // What is held still holds.
+                let pause = Some(Instant::now() + PAUSE_AFTER_FAILURE);
+                Held { keys: held.keys.clone(), until: held.until, pause, failed: Some(error) }
             }
         };
-        let answer = match (fresh.keys.get(name), fresh.failed) {
-            (Some(key), _) => Ok(Some(key.clone())),
-            (None, Some(error)) => Err(error),
-            (None, None) => Ok(None),
-        };
+        let answer = fresh.known(name).unwrap_or(Ok(None));
         *self.held.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
         answer
     }
@@ -121,17 +121,12 @@ impl Keys {
 impl Held {
     /// What is known of this key without asking; nothing where it is time to ask.
     fn known(&self, name: &str) -> Option<Result<Option<DecodingKey>, KeysError>> {
-        if let Some(key) = self.keys.get(name).filter(|_| self.is_fresh()) {
+        let now = Instant::now();
+        if let Some(key) = self.keys.get(name).filter(|_| self.until.is_some_and(|until| now < until)) {
             return Some(Ok(Some(key.clone())));
         }
-        let pause = if self.failed.is_some() { PAUSE_AFTER_FAILURE } else { PAUSE };
-        let (asked, lifetime) = self.asked?;
-        let is_early = asked.elapsed() < pause.min(lifetime);
+        let is_early = self.pause.is_some_and(|pause| now < pause);
         is_early.then(|| self.failed.map_or(Ok(None), Err))
-    }
-
-    fn is_fresh(&self) -> bool {
-        self.asked.is_some_and(|(asked, lifetime)| asked.elapsed() < lifetime)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a request is answered.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, HeaderName, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
@@ -94,12 +94,15 @@ impl From<Answer> for Response {
         let headers = response.headers_mut();
         match answer {
             Answer::Handshake(_) => {
-                headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             }
             Answer::Consent(origin) => {
                 headers.insert(ALLOWED_ORIGIN, origin);
                 headers.insert(ALLOWED_RATE, HeaderValue::from_static("*"));
                 headers.insert(ALLOW, HeaderValue::from_static("POST"));
+            }
+            Answer::Refused => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             Answer::NotPosted => {
                 headers.insert(ALLOW, HeaderValue::from_static("POST"));

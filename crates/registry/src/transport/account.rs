@@ -10,24 +10,29 @@ use tokio::pin;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::access::Urgency;
 use super::metrics::How;
 use super::origin::Origin;
 use super::pause::{Held as Paused, Pause};
 use super::quota::Quota;
+use super::scope::Urgency;
 use crate::fault::Fault;
 use crate::keychain::CredentialId;
+use crate::settings::Limits;
 
 /// How soon one is to come back who waited in vain for another one's try.
 const SOON: Duration = Duration::from_secs(1);
 
 /// All accounts that were used of late: a registry with a credential, or with none.
 #[derive(Clone)]
-pub(crate) struct Accounts(Cache<(Origin, Option<CredentialId>), Arc<Account>>);
+pub(crate) struct Accounts {
+    first: Duration,
+    accounts: Cache<(Origin, Option<CredentialId>), Arc<Account>>,
+}
 
 /// One account at one registry.
-#[derive(Default)]
 pub(crate) struct Account {
+    /// Its first pause, where the registry does not say.
+    first: Duration,
     state: Mutex<State>,
     changed: Notify,
 }
@@ -64,32 +69,38 @@ pub(crate) struct Patience {
 }
 
 impl Accounts {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
         let idle = Duration::from_secs(2 * 60 * 60);
-        Self(Cache::builder().max_capacity(10_000).time_to_idle(idle).build())
+        let accounts = Cache::builder().max_capacity(10_000).time_to_idle(idle).build();
+        Self { first: limits.pause, accounts }
     }
 
     pub(crate) fn of(&self, registry: &Origin, credential: Option<CredentialId>) -> Arc<Account> {
-        self.0.get_with((registry.clone(), credential), Arc::default)
+        self.accounts.get_with((registry.clone(), credential), || Arc::new(Account::new(self.first)))
     }
 
     /// How long each pause still lasts.
     pub(super) fn pauses(&self) -> Vec<(Origin, Duration)> {
         let now = Instant::now();
         let left = |account: &Account| account.state().pause.left(now);
-        self.0.iter().filter_map(|(key, account)| Some((key.0.clone(), left(&account)?))).collect()
+        self.accounts.iter().filter_map(|(key, account)| Some((key.0.clone(), left(&account)?))).collect()
     }
 }
 
 impl Account {
+    fn new(first: Duration) -> Self {
+        Self { first, state: Mutex::default(), changed: Notify::new() }
+    }
+
     /// Waits while the account is paused, or what is left of it is for others; or says that it takes too long. `told` hears
     /// what is waited for.
     pub(crate) async fn ready(
         &self,
         urgency: Urgency,
         patience: Patience,
-        mut told: impl FnMut(How),
+        told: impl FnOnce(How),
     ) -> Result<(), Fault> {
+        let mut told = Some(told);
         loop {
             let changed = self.changed.notified();
             pin!(changed);
@@ -97,7 +108,9 @@ impl Account {
             changed.as_mut().enable();
             let now = Instant::now();
             let Some(held) = self.state().held(urgency, now) else { return Ok(()) };
-            told(held.how);
+            if let Some(told) = told.take() {
+                told(held.how);
+            }
             let most = patience.longest.min(patience.until.saturating_duration_since(now));
             match held.paused.until {
                 Some(until) if until.saturating_duration_since(now) > most => return Err(held.fault(now)),
@@ -137,12 +150,12 @@ impl Account {
                     state.quota = Some((quota, now));
                 }
             }
-            Err(Fault::RateLimited { retry_after }) => state.pause.limited(sent, now, *retry_after, 429),
-            Err(Fault::ServerError { status, retry_after: asked @ Some(_) }) => {
-                state.pause.limited(sent, now, *asked, *status);
+            Err(Fault::RateLimited { retry_after }) => {
+                state.pause.limited((sent, now), (*retry_after, self.first), 429)
             }
-            // Whoever is not let in was answered as well.
-            Err(Fault::Unauthorized { .. }) => state.pause.answered(sent),
+            Err(Fault::ServerError { status, retry_after: asked @ Some(_) }) => {
+                state.pause.limited((sent, now), (*asked, self.first), *status);
+            }
             Err(_) => state.pause.failed(sent),
         }
         drop(state);
@@ -189,3 +202,6 @@ impl Drop for Turn {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

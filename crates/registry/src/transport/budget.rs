@@ -6,14 +6,19 @@ use std::time::Duration;
 use moka::sync::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::access::Urgency;
 use super::lane::{Lane, Place};
 use super::metrics::How;
 use super::origin::Origin;
+use super::scope::Urgency;
 use crate::settings::Limits;
 
 /// How many registries may have all of their blobs on their way to one destination before others wait there.
 const SOURCES: usize = 4;
+
+/// How many lists of tags are read at once from one registry.
+const LISTS: usize = 2;
+/// How many lists that have more than one page are read at once from all registries: each may fill many megabytes.
+const LONG_LISTS: usize = 4;
 
 /// Gives each registry its places: so many short requests at once and a second, so many blobs on their way from it, and so many to it.
 pub(crate) struct Budgets {
@@ -21,6 +26,8 @@ pub(crate) struct Budgets {
     requests: Cache<Origin, Arc<Lane>>,
     sources: Pool,
     destinations: Pool,
+    lists: Pool,
+    long_lists: Arc<Semaphore>,
 }
 
 struct Pool {
@@ -34,7 +41,8 @@ impl Budgets {
         let sources = Pool::new(limits.transfers);
         // One source that is slow must not have all places of the destination that others write to as well.
         let destinations = Pool::new(limits.transfers.saturating_mul(SOURCES));
-        Self { limits: limits.clone(), requests, sources, destinations }
+        let (lists, long_lists) = (Pool::new(LISTS), Arc::new(Semaphore::new(LONG_LISTS)));
+        Self { limits: limits.clone(), requests, sources, destinations, lists, long_lists }
     }
 
     /// A place for one short request. Nothing that needs another place is waited for while it is held.
@@ -46,6 +54,16 @@ impl Budgets {
     ) -> Option<Place> {
         let lane = self.requests.get_with_by_ref(registry, || Arc::new(Lane::new(&self.limits)));
         lane.place(urgency, told).await
+    }
+
+    /// A place for a list of tags. One registry that is slow with its lists keeps nobody from another one's.
+    pub(crate) async fn list(&self, registry: &Origin) -> Option<OwnedSemaphorePermit> {
+        self.lists.place(registry).await
+    }
+
+    /// A place for a list that goes on and on.
+    pub(crate) async fn long_list(&self) -> Option<OwnedSemaphorePermit> {
+        self.long_lists.clone().acquire_owned().await.ok()
     }
 
     /// Places for a blob that goes from one registry to another. Nobody who has one at the destination waits for anything.

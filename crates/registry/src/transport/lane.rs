@@ -7,9 +7,9 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
-use super::access::Urgency;
 use super::bucket::Bucket;
 use super::metrics::How;
+use super::scope::Urgency;
 use crate::settings::Limits;
 
 /// How much of the burst patient requests leave alone.

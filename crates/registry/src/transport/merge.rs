@@ -11,15 +11,16 @@ use http::{Method, StatusCode};
 use tokio::sync::Semaphore;
 use url::Url;
 
-use super::access::{Access, Scope, Urgency};
-use super::wire::{Answer, Call, Payload, Read};
+use super::answer::Answer;
+use super::call::{Call, Payload, Read};
+use super::scope::{Access, Scope, Urgency};
 use crate::fault::Fault;
 use crate::keychain::CredentialId;
 
 /// What requests have in common that are equal. One tenant's answer is never another one's, and nobody who is in a hurry
 /// waits with those who are not.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key {
+pub(crate) struct Key {
     method: Method,
     url: Url,
     accept: Option<&'static str>,
@@ -32,7 +33,7 @@ pub(super) struct Key {
 
 impl Key {
     /// None for what is no question, or has an answer that only one can read.
-    pub(super) fn of(call: &Call, access: &Access) -> Option<Self> {
+    pub(crate) fn of(call: &Call, access: &Access) -> Option<Self> {
         let Read::Whole(most) = call.read else { return None };
         let asks = matches!(call.method, Method::GET | Method::HEAD) && call.from == 0;
         (asks && matches!(call.payload, Payload::None)).then(|| Self {
@@ -49,55 +50,58 @@ impl Key {
 }
 
 /// What came of a request, for all who wait for it.
-pub(super) type Outcome = Result<Arc<Answer>, Fault>;
+type Outcome<T> = Result<T, Fault>;
 /// A request that goes on as long as somebody waits for it.
-pub(super) type Flight = Shared<BoxFuture<'static, Outcome>>;
+pub(crate) type Flight<T> = Shared<BoxFuture<'static, Outcome<T>>>;
 
-/// The requests that are on their way or will be.
-#[derive(Default)]
-pub(super) struct Merging(Arc<Mutex<State>>);
+/// The requests that are on their way or will be, and lists of many.
+pub(crate) struct Merging<T>(Arc<Mutex<State<T>>>);
 
-#[derive(Default)]
-struct State {
-    slots: HashMap<Key, Slot>,
+struct State<T> {
+    slots: HashMap<Key, Slot<T>>,
     last: u64,
 }
 
-/// At most one request is on its way, and one waits for it to end.
-struct Slot {
-    turn: Arc<Semaphore>,
-    sent: Option<Entry>,
-    waiting: Option<Entry>,
+impl<T> Default for Merging<T> {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(State { slots: HashMap::new(), last: 0 })))
+    }
 }
 
-struct Entry {
+/// At most one request is on its way, and one waits for it to end.
+struct Slot<T> {
+    turn: Arc<Semaphore>,
+    sent: Option<Entry<T>>,
+    waiting: Option<Entry<T>>,
+}
+
+struct Entry<T> {
     id: u64,
-    flight: WeakShared<BoxFuture<'static, Outcome>>,
+    flight: WeakShared<BoxFuture<'static, Outcome<T>>>,
 }
 
 /// Tells when a request is sent, from when on nobody may share it.
-#[derive(Clone)]
-pub(super) struct Departure {
-    state: Arc<Mutex<State>>,
+pub(crate) struct Departure<T> {
+    state: Arc<Mutex<State<T>>>,
     key: Key,
     id: u64,
 }
 
 /// Takes a request off the list when it has ended, or nobody waits for it any more.
-struct Arrival(Departure);
+struct Arrival<T>(Departure<T>);
 
-impl Merging {
+impl<T: Clone + Send + Sync + 'static> Merging<T> {
     /// The request that is on its way, for those who want what never changes.
-    pub(super) fn under_way(&self, key: &Key) -> Option<Flight> {
+    pub(super) fn under_way(&self, key: &Key) -> Option<Flight<T>> {
         let state = lock(&self.0);
         let slot = state.slots.get(key)?;
         [&slot.sent, &slot.waiting].into_iter().flatten().find_map(|entry| entry.flight.upgrade())
     }
 
     /// The request that will be sent next: one that waits already, which is told, or a new one.
-    pub(super) fn next<F>(&self, key: Key, new: impl FnOnce(Departure) -> F) -> (Flight, bool)
+    pub(crate) fn next<F>(&self, key: Key, new: impl FnOnce(Departure<T>) -> F) -> (Flight<T>, bool)
     where
-        F: Future<Output = Result<Answer, Fault>> + Send + 'static,
+        F: Future<Output = Result<T, Fault>> + Send + 'static,
     {
         let mut state = lock(&self.0);
         state.last += 1;
@@ -107,14 +111,15 @@ impl Merging {
         if let Some(flight) = slot.waiting.as_ref().and_then(|entry| entry.flight.upgrade()) {
             return (flight, true);
         }
-        let departure = Departure { state: self.0.clone(), key, id };
-        let (arrival, turn, asking) = (Arrival(departure.clone()), slot.turn.clone(), new(departure));
+        let departure = |key| Departure { state: self.0.clone(), key, id };
+        let arrival = Arrival(departure(key.clone()));
+        let (turn, asking) = (slot.turn.clone(), new(departure(key)));
         let flight = async move {
             // Let go after the turn.
             let _arrival = arrival;
             // It is never closed.
             let _turn = turn.acquire_owned().await.ok();
-            asking.await.map(Arc::new)
+            asking.await
         };
         let flight = flight.boxed().shared();
         slot.waiting = flight.downgrade().map(|flight| Entry { id, flight });
@@ -122,9 +127,9 @@ impl Merging {
     }
 }
 
-impl Departure {
+impl<T> Departure<T> {
     /// The request is sent now.
-    pub(super) fn leave(&self) {
+    pub(crate) fn leave(&self) {
         let mut state = lock(&self.state);
         let Some(slot) = state.slots.get_mut(&self.key) else { return };
         if slot.waiting.as_ref().is_some_and(|entry| entry.id == self.id) {
@@ -133,7 +138,7 @@ impl Departure {
     }
 }
 
-impl Drop for Arrival {
+impl<T> Drop for Arrival<T> {
     fn drop(&mut self) {
         let Departure { state, key, id } = &self.0;
         let mut state = lock(state);
@@ -148,11 +153,11 @@ impl Drop for Arrival {
 }
 
 /// Whether what never changes was had: a refusal may well be over by now.
-pub(super) fn is_had(outcome: &Outcome) -> bool {
+pub(super) fn is_had(outcome: &Result<Arc<Answer>, Fault>) -> bool {
     outcome.as_ref().is_ok_and(|answer| answer.status == StatusCode::OK)
 }
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+fn lock<T>(state: &Mutex<State<T>>) -> MutexGuard<'_, State<T>> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

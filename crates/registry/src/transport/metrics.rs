@@ -168,3 +168,17 @@ impl EncodeLabelValue for How {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_beyond_the_first_ones_are_counted_as_one() {
+        let metrics = Metrics::default();
+        let origin = |number: usize| Origin::of(&format!("https://r{number}.io/").parse().unwrap()).unwrap();
+        let hosts: HashSet<String> = (0..1000).map(|number| metrics.host(&origin(number))).collect();
+        assert_eq!(hosts.len(), MAX_HOSTS + 1);
+        assert_eq!((metrics.host(&origin(0)), metrics.host(&origin(999))), ("r0.io".into(), OTHER.into()));
+    }
+}

@@ -1,12 +1,16 @@
 //! What every exchange with a registry has in common, in layers: who may be connected to and believed
-//! (`connectors`, `resolver`, `address`), one request with its redirects and retries (`wire`), and the credentials that
-//! it is shown (`access`, `tokens`).
+//! (`connectors`, `resolver`, `address`), one request with its redirects and retries (`wire`), the credentials that it is
+//! shown (`show`, `tokens`), and when it is made at all: its registry's budget (`lane`, `bucket`), its account's limits
+//! (`account`, `pause`, `quota`), and equal requests that it is one with (`merge`).
 
 mod access;
 mod account;
 mod address;
+mod answer;
+mod ask;
 mod bucket;
 mod budget;
+mod call;
 mod challenge;
 mod connectors;
 mod lane;
@@ -21,15 +25,20 @@ mod realm;
 mod redirect;
 mod refusal;
 mod resolver;
+mod scope;
+mod show;
 mod tokens;
 mod wire;
 
-pub(crate) use access::{Access, Scope, Transport, Urgency};
+pub(crate) use access::Transport;
 pub use address::AddressKind;
+pub(crate) use answer::{Answer, Incoming};
+pub(crate) use call::{Call, Payload, Read};
+pub(crate) use merge::Key as Same;
 pub(crate) use origin::Origin;
 pub use problem::{ConnectProblem, TlsProblem};
 pub use realm::RealmProblem;
 pub use redirect::RedirectProblem;
 pub(crate) use redirect::follow as redirected;
+pub(crate) use scope::{Access, Scope, Urgency};
 pub use tokens::TokenProblem;
-pub(crate) use wire::{Answer, Call, Incoming, Payload, Read};

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long an account is left alone that was limited for the first time, where the registry does not say for how long.
-const FIRST: Duration = Duration::from_secs(1);
-/// And at most, after it was limited again and again.
+/// How long an account is left alone at most where the registry does not say for how long.
 const LONGEST: Duration = Duration::from_secs(5 * 60);
 
 /// What an account knows of its pauses.
@@ -60,15 +58,21 @@ impl Pause {
         }
     }
 
-    /// The registry limited a request that was sent at this moment. `asked` is how long it wants to be left alone.
-    pub(super) fn limited(&mut self, sent: Instant, now: Instant, asked: Option<Duration>, status: u16) {
+    /// The registry limited a request that was sent at this moment. `asked` is how long it wants to be left alone; where it
+    /// does not say, it is `first`, and twice as long each time.
+    pub(super) fn limited(
+        &mut self,
+        (sent, now): (Instant, Instant),
+        (asked, first): (Option<Duration>, Duration),
+        status: u16,
+    ) {
         let is_news = self.is_news(sent);
         let asked = asked.filter(|asked| !asked.is_zero());
         // Of many that were under way when it began to limit, one counts.
         if is_news && asked.is_none() {
             self.strikes = self.strikes.saturating_add(1);
         }
-        let own = FIRST * (1 << self.strikes.saturating_sub(1).min(16));
+        let own = first.saturating_mul(1 << self.strikes.saturating_sub(1).min(16));
         let until = now + asked.unwrap_or(own.min(LONGEST));
         match &mut self.now {
             Some(pause) if !is_news => pause.until = pause.until.max(until),
@@ -106,6 +110,8 @@ impl Pause {
 mod tests {
     use super::*;
 
+    const FIRST: Duration = Duration::from_secs(1);
+
     fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
     }
@@ -118,7 +124,7 @@ mod tests {
     fn what_is_asked_for_is_kept() {
         let (mut pause, now) = (Pause::default(), Instant::now());
         assert_eq!(pause.held(now), None);
-        pause.limited(now, now, Some(seconds(60)), 429);
+        pause.limited((now, now), (Some(seconds(60)), FIRST), 429);
         assert_eq!(pause.held(now), Some(Held { until: Some(now + seconds(60)), status: 429 }));
         assert_eq!(left(&pause, now + seconds(20)), 40);
         assert_eq!(pause.held(now + seconds(60)), None);
@@ -128,13 +134,13 @@ mod tests {
     fn without_a_word_pauses_double_and_are_forgotten_at_the_first_answer() {
         let (mut pause, mut now) = (Pause::default(), Instant::now());
         for expected in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
-            pause.limited(now, now, None, 429);
+            pause.limited((now, now), (None, FIRST), 429);
             assert_eq!(left(&pause, now), expected);
             now += seconds(expected);
         }
         pause.answered(now);
         assert_eq!(pause.held(now), None);
-        pause.limited(now, now, None, 429);
+        pause.limited((now, now), (None, FIRST), 429);
         assert_eq!(left(&pause, now), 1);
     }
 
@@ -142,7 +148,7 @@ mod tests {
     fn being_limited_for_ever_overflows_nothing() {
         let (mut pause, now) = (Pause { now: None, strikes: u32::MAX - 1 }, Instant::now());
         for _ in 0..3 {
-            pause.limited(now, now, Some(Duration::ZERO), 429);
+            pause.limited((now, now), (Some(Duration::ZERO), FIRST), 429);
             assert_eq!(left(&pause, now), 300);
         }
     }
@@ -152,11 +158,11 @@ mod tests {
         let (mut pause, sent) = (Pause::default(), Instant::now());
         let now = sent + seconds(1);
         for _ in 0..32 {
-            pause.limited(sent, now, None, 429);
+            pause.limited((sent, now), (None, FIRST), 429);
         }
         assert_eq!(left(&pause, now), 1);
         // One that asks for more is heard all the same, and one that got through changes nothing.
-        pause.limited(sent, now, Some(seconds(30)), 429);
+        pause.limited((sent, now), (Some(seconds(30)), FIRST), 429);
         pause.answered(sent);
         pause.failed(sent);
         assert_eq!(left(&pause, now), 30);
@@ -165,7 +171,7 @@ mod tests {
     #[test]
     fn when_it_is_over_one_tries_before_the_others() {
         let (mut pause, begun) = (Pause::default(), Instant::now());
-        pause.limited(begun, begun, Some(seconds(5)), 503);
+        pause.limited((begun, begun), (Some(seconds(5)), FIRST), 503);
         let now = begun + seconds(5);
         assert_eq!(pause.held(now), None);
         assert!(pause.go());
@@ -181,10 +187,10 @@ mod tests {
     #[test]
     fn another_failure_ends_the_pause_and_is_no_answer() {
         let (mut pause, now) = (Pause::default(), Instant::now());
-        pause.limited(now, now, None, 429);
+        pause.limited((now, now), (None, FIRST), 429);
         pause.failed(now + seconds(1));
         assert_eq!(pause.held(now + seconds(1)), None);
-        pause.limited(now + seconds(2), now + seconds(2), None, 429);
+        pause.limited((now + seconds(2), now + seconds(2)), (None, FIRST), 429);
         assert_eq!(left(&pause, now + seconds(2)), 2);
     }
 }

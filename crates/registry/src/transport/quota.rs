@@ -77,11 +77,11 @@ impl Quota {
         if over || self.remaining > 0 && !self.is_low() {
             return None;
         }
-        let parts = match (self.remaining, self.reset) {
+        let parts = match (self.remaining, self.reset, self.window) {
             // One comes back in this time, if the window slides.
-            (0, None) => self.limit.unwrap_or(1),
-            (0, Some(_)) => 1,
-            (remaining, _) => remaining,
+            (0, None, Some(_)) => self.limit.unwrap_or(1),
+            (0, ..) => 1,
+            (remaining, ..) => remaining,
         };
         let space = left / u32::try_from(parts).unwrap_or(u32::MAX).max(1);
         Some(space.min(LONGEST_SPACE))

@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use super::wire::Incoming;
+use super::answer::Incoming;
 
 /// The most bytes of a refusal that are read. A longer one costs its connection.
 const SHORT: usize = 16 * 1024;

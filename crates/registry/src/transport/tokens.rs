@@ -11,10 +11,12 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use url::form_urlencoded::Serializer;
 
-use super::access::Scope;
+use super::answer::Answer;
+use super::call::{Call, Form, Payload, Read};
 use super::origin::Origin;
 use super::realm;
-use super::wire::{Answer, Call, Form, Payload, Read, Wire};
+use super::scope::Scope;
+use super::wire::Wire;
 use crate::fault::Fault;
 use crate::keychain::{Credential, CredentialId, CredentialKind};
 

@@ -1,14 +1,16 @@
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LOCATION, RANGE, RETRY_AFTER,
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use reqwest::Response;
 use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
+use super::answer::{Answer, Incoming, whole};
+use super::call::{Call, Form, Payload, Read};
 use super::connectors::Connectors;
 use super::metrics::Metrics;
 use super::origin::Origin;
@@ -18,130 +20,7 @@ use super::quota::Quota;
 use super::redirect::{self, MAX_REDIRECTS, RedirectProblem};
 use super::refusal::Refusal;
 use crate::fault::Fault;
-use crate::keychain::CredentialId;
 use crate::settings::Limits;
-
-/// One request, as often as it has to be made.
-#[derive(Clone, Debug)]
-pub(crate) struct Call {
-    pub(crate) method: Method,
-    pub(crate) url: Url,
-    pub(crate) accept: Option<&'static str>,
-    pub(crate) payload: Payload,
-    /// From which byte on the answer is wanted.
-    pub(crate) from: u64,
-    pub(crate) read: Read,
-    /// Whether redirects are followed; else they are handed back.
-    pub(crate) follow: bool,
-    /// Whether it may be made again by itself. A piece of a blob may not: it might be taken twice.
-    pub(crate) again: bool,
-    /// Whether it may take as long as a blob that is sent may stand still: it brings one, or has one put away.
-    pub(crate) slow: bool,
-    /// Whether it asks for what is the same for ever, so that an answer to an earlier question is as good.
-    pub(crate) lasting: bool,
-}
-
-impl Call {
-    /// A call without a body, whose answer has none that matters. Its redirects are followed.
-    pub(crate) fn new(method: Method, url: Url) -> Self {
-        let (payload, read) = (Payload::None, Read::Whole(0));
-        Self {
-            method,
-            url,
-            accept: None,
-            payload,
-            from: 0,
-            read,
-            follow: true,
-            again: true,
-            slow: false,
-            lasting: false,
-        }
-    }
-}
-
-/// What is sent with a request, again with each try.
-#[derive(Clone, Debug)]
-pub(crate) enum Payload {
-    None,
-    /// `application/x-www-form-urlencoded`; holds secrets, so it is kept out of `Debug` by its type.
-    Form(Form),
-    /// A document of this media type.
-    Document(HeaderValue, Bytes),
-    /// A piece of a blob that begins at this byte of it.
-    Chunk(u64, Bytes),
-}
-
-/// How the body of a success is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Read {
-    /// Into memory, if it has no more bytes than this.
-    Whole(usize),
-    /// By the caller, piece after piece.
-    Streamed,
-}
-
-/// The body of a form, which can't be printed.
-#[derive(Clone)]
-pub(crate) struct Form(pub(crate) Bytes);
-
-impl std::fmt::Debug for Form {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Form([REDACTED])")
-    }
-}
-
-/// What came back, read to its end within its bound, unless it is to be streamed.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    /// Empty for anything but a success.
-    pub(crate) body: Bytes,
-    /// The body of a success that the caller reads.
-    pub(crate) stream: Option<Incoming>,
-    /// What the body of a refusal says, in words of our own.
-    pub(crate) refusal: Refusal,
-    /// Who answered, which after a redirect is somebody else.
-    pub(crate) origin: Origin,
-    /// What was shown to get this answer.
-    pub(crate) authorization: Option<HeaderValue>,
-    /// In whose name it was asked.
-    pub(crate) credential: Option<CredentialId>,
-}
-
-impl Answer {
-    /// The same answer for another one who asked. What is streamed can't be had twice.
-    pub(super) fn copy(&self) -> Self {
-        Self {
-            status: self.status,
-            headers: self.headers.clone(),
-            body: self.body.clone(),
-            stream: None,
-            refusal: self.refusal,
-            origin: self.origin.clone(),
-            authorization: self.authorization.clone(),
-            credential: self.credential,
-        }
-    }
-}
-
-/// A body that arrives piece by piece, each within the time that the limits give.
-#[derive(Debug)]
-pub(crate) struct Incoming {
-    response: Response,
-    origin: Origin,
-    patience: Duration,
-}
-
-impl Incoming {
-    /// The next piece; none at the end.
-    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
-        let piece = timeout(self.patience, self.response.chunk()).await;
-        let piece = piece.map_err(|_| Fault::Timeout { host: self.origin.to_string() })?;
-        piece.map_err(|error| classify(&error, &self.origin))
-    }
-}
 
 /// Makes requests: redirects followed by hand, failures that pass tried again, bodies bounded.
 pub(crate) struct Wire {
@@ -319,23 +198,4 @@ fn origin_of(url: &Url) -> Result<Origin, Fault> {
 
 fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
-}
-
-async fn whole(mut incoming: Incoming, limit: usize) -> Result<Bytes, Fault> {
-    let announced = incoming.response.content_length().unwrap_or(0);
-    // A body that nobody asked for is left where it is.
-    if limit == 0 {
-        return Ok(Bytes::new());
-    }
-    if announced > limit as u64 {
-        return Err(Fault::ManifestTooLarge { limit });
-    }
-    let mut body = BytesMut::with_capacity(announced as usize);
-    while let Some(piece) = incoming.next().await? {
-        if body.len() + piece.len() > limit {
-            return Err(Fault::ManifestTooLarge { limit });
-        }
-        body.extend_from_slice(&piece);
-    }
-    Ok(body.freeze())
 }

@@ -215,6 +215,7 @@ pub fn hurried() -> Limits {
         whole: Duration::from_secs(10),
         stall: Duration::from_secs(10),
         backoff: Duration::from_millis(10),
+        pause: Duration::from_millis(10),
         patience: Duration::from_secs(1),
         ..Limits::default()
     }

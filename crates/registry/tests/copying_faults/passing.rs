@@ -117,6 +117,6 @@ async fn a_wait_that_is_longer_than_our_patience_is_told_at_once(
     let error = fails(&ends, step, "RateLimited").await;
     let Retry::After(wait) = error.retry() else { panic!("{error:?}") };
     assert!(wait > Duration::from_secs(50) && wait <= Duration::from_secs(3600), "{wait:?}");
-    assert!(error.to_string().contains("asks to wait"), "{error}");
+    assert!(error.to_string().contains("is asked again in"), "{error}");
     ends.heals().await;
 }

@@ -38,6 +38,18 @@ async fn an_upload_that_broke_is_made_again(#[case] fault: Fault) {
 }
 
 #[tokio::test]
+async fn a_destination_that_limits_uploads_is_left_alone_with_everything() {
+    let ends = Ends::start().await;
+    let client = ends.client(Anonymous);
+    ends.destination.fault(whole(), Fault::status(429).header("Retry-After", "60"));
+    assert_eq!(ends.copy_by(&client).await.unwrap_err().reason(), "RateLimited");
+    ends.destination.heal();
+    ends.destination.reset();
+    assert_eq!(ends.copy_by(&client).await.unwrap_err().reason(), "RateLimited");
+    assert_eq!(ends.destination.requests().len(), 0);
+}
+
+#[tokio::test]
 async fn a_destination_that_stops_taking_bytes_is_given_up_and_tried_again() {
     let mut ends = Ends::of(of_blobs(vec![
         tagger_testkit::manifest::Blob::new("a/config", "{}"),

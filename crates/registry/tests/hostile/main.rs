@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod addresses;
+mod held;
+mod limits;
 mod manifests;
 mod passing_faults;
 mod places;
 mod redirects;
 mod server;
+mod together;
 mod tokens;
 mod unqualified;

@@ -87,7 +87,7 @@ async fn a_wait_until_a_date_is_understood() {
 async fn a_limit_without_a_wait_is_tried_three_times(#[case] header: Option<&'static str>) {
     let server = Server::start(move |_| limited(header)).await;
     let error = server.client().resolve(&server.image(), |_| None).await.unwrap_err();
-    assert_eq!(error.fault(), &Fault::RateLimited { retry_after: None });
+    assert!(matches!(error.fault(), Fault::RateLimited { .. }), "{error}");
     assert_eq!(server.requests().len(), 3);
 }
 

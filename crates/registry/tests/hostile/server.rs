@@ -140,6 +140,7 @@ pub fn hurried() -> Limits {
         stall: Duration::from_secs(3),
         tries: 3,
         backoff: Duration::from_millis(10),
+        pause: Duration::from_millis(10),
         patience: Duration::from_secs(1),
     }
 }

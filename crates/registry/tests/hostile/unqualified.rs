@@ -66,3 +66,20 @@ fn settings_without_anywhere_to_look_are_refused() {
     let error = Client::new(settings, Anonymous).err().unwrap();
     assert!(error.to_string().contains("such as docker.io"), "{error}");
 }
+
+#[tokio::test]
+async fn tags_of_a_name_without_a_registry_are_looked_for_in_order() {
+    let missing = always(404).await;
+    let has = Server::start(|_| {
+        let list = r#"{"name":"a","tags":["v1","v2","not a tag","v3"]}"#;
+        Response::new(axum::body::Body::from(list))
+    });
+    let has = has.await;
+    let down = always(503).await;
+    let tags = looking_in(&[&missing, &has, &down]).list(&name()).await.unwrap();
+    assert_eq!(tags.iter().map(ToString::to_string).collect::<Vec<_>>(), ["v1", "v2", "v3"]);
+    let error = looking_in(&[&missing, &missing]).list(&name()).await.unwrap_err();
+    assert_eq!(error.reason(), "NotFound");
+    let error = looking_in(&[&down, &has]).list(&name()).await.unwrap_err();
+    assert_eq!(error.reason(), "ServerError");
+}

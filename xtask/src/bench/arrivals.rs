@@ -88,7 +88,10 @@ impl Arrivals {
             let ready = ready(&news.borrow());
             eprintln!("{ready} of {count} Tags are Ready at generation {generation}");
             if start.elapsed() > limit {
-                bail!("{ready} of {count} Tags are Ready after {limit:?}; {}", self.straggler());
+                bail!(
+                    "{ready} of {count} Tags are Ready at generation {generation} after {limit:?}; {}",
+                    self.straggler(generation)
+                );
             }
         }
     }
@@ -98,11 +101,11 @@ impl Arrivals {
         self.tags.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    /// What one that is not Ready says of itself.
-    fn straggler(&self) -> String {
+    /// What one says of itself that is not Ready at this generation or at a later one.
+    fn straggler(&self, generation: i64) -> String {
         let tags = self.tags();
-        let Some(tag) = tags.iter().find(|tag| !is_ready(tag)) else {
-            return "all that exist are Ready".to_owned();
+        let Some(tag) = tags.iter().find(|tag| ready_at(tag).is_none_or(|at| at < generation)) else {
+            return "all that exist are Ready at it".to_owned();
         };
         let conditions = tag.status.iter().flat_map(|status| &status.conditions);
         let told: Vec<String> =

@@ -47,6 +47,12 @@ impl Cluster {
         Operator::start(&self.binary, &self.control_plane, flags).await
     }
 
+    /// The operator's name among the programs that run: the kernel keeps so many characters of it.
+    pub(crate) fn program(&self) -> String {
+        let name = self.binary.file_name().unwrap_or_default().to_string_lossy();
+        name.chars().take(15).collect()
+    }
+
     /// Makes a namespace and gives its Tags.
     pub(crate) async fn namespace(&self, name: &str) -> Result<Api<Tag>> {
         self.control_plane.kubectl().run(&["create", "namespace", name]).await?;

@@ -26,6 +26,9 @@ use report::Report;
 /// How long a registry that refuses everything says that one is to wait.
 const RETRY_AFTER: &str = "20";
 
+/// How long nothing is written once the Tags are Ready.
+const QUIET: Duration = Duration::from_secs(3);
+
 /// The flags of `bench poll`.
 #[derive(Args)]
 pub(crate) struct Options {
@@ -68,8 +71,9 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     drop(arrivals);
 
     eprintln!("all Ready; waiting until each was polled once");
+    writes.settle(QUIET).await?;
     let measuring = Duration::from_secs(options.seconds.into());
-    let mut phases = Phases::new(&farm, &writes, &operator, interval);
+    let mut phases = Phases::new(&farm, &writes, &operator, cluster.program(), interval);
     phases.forget_while(sleep(interval)).await;
     let mut figures = vec![phases.measure("all are sound", measuring, None).await?];
     // One that is the only one has no others to hold up.

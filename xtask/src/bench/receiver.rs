@@ -17,7 +17,7 @@ use super::farm::Farm;
 use super::writes::Writes;
 use load::Door;
 use report::Report;
-use scene::{Event, Scene};
+use scene::{Event, QUIET, Scene};
 
 /// What the notifications of the benchmark are let in by.
 const SECRET: &str = "a-word-that-only-the-benchmark-knows";
@@ -57,6 +57,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let arrivals = Arrivals::open(&tags).await?;
     farm.follow(&tags, None).await?;
     arrivals.of(count).await.with_context(|| cluster::log_of(&operator))?;
+    writes.settle(QUIET).await?;
     let url = format!("{}/distribution", operator.receiver()).parse()?;
     let door = Arc::new(Door { url, secret: SECRET.to_owned() });
     let connections = usize::try_from(options.connections)?;

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use tagger_testkit::control_plane::ControlPlaneOptions;
 use tagger_testkit::scratch::Scratch;
+use tokio::time::sleep;
 
 /// Nobody's writes but the operator's are logged: the log must not cost what is measured.
 const POLICY: &str = r#"apiVersion: audit.k8s.io/v1
@@ -49,6 +51,19 @@ impl Writes {
     /// All writes so far.
     pub(crate) fn counts(&self) -> Result<Counts> {
         parse(&fs::read_to_string(self.log()).context("the API server wrote no audit log")?)
+    }
+
+    /// Waits until nothing was written for so long. Events are written after what they tell of.
+    pub(crate) async fn settle(&self, quiet: Duration) -> Result<()> {
+        let mut before = self.counts()?;
+        loop {
+            sleep(quiet).await;
+            let now = self.counts()?;
+            if now == before {
+                return Ok(());
+            }
+            before = now;
+        }
     }
 
     fn log(&self) -> PathBuf {

@@ -40,6 +40,7 @@ pub(super) struct Phases<'a> {
     farm: &'a Farm,
     writes: &'a Writes,
     operator: &'a Operator,
+    program: String,
     interval: Duration,
     rhythms: Vec<Rhythm>,
 }
@@ -49,10 +50,11 @@ impl<'a> Phases<'a> {
         farm: &'a Farm,
         writes: &'a Writes,
         operator: &'a Operator,
+        program: String,
         interval: Duration,
     ) -> Self {
         let rhythms = farm.sources.iter().map(|_| Rhythm::default()).collect();
-        Self { farm, writes, operator, interval, rhythms }
+        Self { farm, writes, operator, program, interval, rhythms }
     }
 
     /// Lets time pass that is not measured, but for when each Tag was polled last.
@@ -95,7 +97,7 @@ impl<'a> Phases<'a> {
             requests_by_registry: requests.iter().map(kinds).collect(),
             lateness: Spread::of(lateness),
             requests_at_the_sick: sick.and_then(|sick| requests.get(sick)).map(Vec::len),
-            processor: used.get("tagger").copied().unwrap_or_default() / seconds,
+            processor: used.get(&self.program).copied().unwrap_or_default() / seconds,
             memory_mebibytes: mebibytes(memory),
             peak_mebibytes: mebibytes(peak),
             writes: writes::between(&written, &self.writes.counts()?),

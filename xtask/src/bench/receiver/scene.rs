@@ -20,8 +20,8 @@ use crate::bench::figures::{Spread, mebibytes};
 use crate::bench::processor::{self, Seconds};
 use crate::bench::writes::{self, Counts, Writes};
 
-/// How long nobody asks the registry for anything once all is done.
-const QUIET: Duration = Duration::from_secs(3);
+/// How long nobody asks the registry for anything, and nothing is written, once all is done.
+pub(super) const QUIET: Duration = Duration::from_secs(3);
 
 /// All the parts.
 pub(super) struct Scene {
@@ -100,6 +100,7 @@ impl Scene {
             }
         };
         let requests = self.until_quiet().await;
+        self.writes.settle(QUIET).await?;
         let (after, peak) = self.operator.memory()?;
         let since = |moment: Instant| moment.duration_since(start).as_secs_f64();
         Ok(Figures {

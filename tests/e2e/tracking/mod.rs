@@ -1,6 +1,7 @@
 //! Tags that move by themselves.
 
 mod holding;
+mod moments;
 mod policies;
 mod polls;
 mod pushes;

@@ -91,18 +91,20 @@ impl Attention {
         }
     }
 
-    /// Notes that a look came to its end that began when so many hints had been heard. Later ones want another look.
-    pub(crate) fn looked(&self, uid: &str, heard: Count, tracking: &Tracking, now: Timestamp) {
+    /// Notes that a look came to its end that began when so many hints had been heard. Says whether later ones want another look:
+    /// they were no news when they came, so nobody was told of them.
+    pub(crate) fn looked(&self, uid: &str, heard: Count, tracking: &Tracking, now: Timestamp) -> bool {
         let mut all = self.lock();
         if tracking.interval.is_none() && tracking.schedule.is_none() && !all.contains_key(uid) {
             // Nobody asks when it was.
-            return;
+            return false;
         }
         let noted = all.entry(uid.to_owned()).or_default();
         noted.answered = noted.answered.max(heard);
         noted.is_respecified = false;
         noted.looked = Some(now);
         noted.raised = None;
+        tracking.push && noted.heard > noted.answered
     }
 
     /// Notes that the specification was raised to a generation, which is still to be imported.
@@ -157,10 +159,10 @@ mod tests {
         assert!(!attention.hint("uid"));
         assert_eq!(attention.due("uid", &PUSHES, at(0)), Due::Now(Trigger::Push));
         let began = attention.heard("uid");
-        attention.hint("uid");
-        attention.looked("uid", began, &PUSHES, at(1));
+        assert!(!attention.hint("uid"));
+        assert!(attention.looked("uid", began, &PUSHES, at(1)), "nobody was told of the last one");
         assert_eq!(attention.due("uid", &PUSHES, at(1)), Due::Now(Trigger::Push));
-        attention.looked("uid", attention.heard("uid"), &PUSHES, at(2));
+        assert!(!attention.looked("uid", attention.heard("uid"), &PUSHES, at(2)));
         assert_eq!(attention.due("uid", &PUSHES, at(2)), Due::Never);
         assert!(attention.hint("uid"));
     }
@@ -171,6 +173,7 @@ mod tests {
         attention.hint("uid");
         let deaf = Tracking { push: false, ..PUSHES };
         assert_eq!(attention.due("uid", &deaf, at(0)), Due::Never);
+        assert!(!attention.looked("uid", 0, &deaf, at(0)));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod counted;
 mod holding;
+mod moments;
 mod policies;
 mod polls;
 mod pushes;

@@ -224,6 +224,12 @@ impl Looks {
         let _ = self.0.ended.send(reference);
     }
 
+    /// Has a Tag reconciled again.
+    pub(crate) fn wake(&self, tag: &Tag) {
+        // Nobody listens only while everything is being shut down.
+        let _ = self.0.ended.send(ObjectRef::from_obj(tag));
+    }
+
     /// Takes note of what was seen, or gives a look up.
     pub(crate) fn done(&self, uid: &str) {
         self.forget(&mut self.table(), uid);

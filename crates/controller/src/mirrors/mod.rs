@@ -21,6 +21,7 @@ use futures::FutureExt;
 use kube::runtime::reflector::ObjectRef;
 use tagger_api::Tag;
 use tagger_core::generation::Generation;
+use tagger_core::reference::Digest;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -37,6 +38,8 @@ pub(crate) enum Errand {
     Import {
         /// The number that it gets.
         number: i64,
+        /// What it was seen to be. Where a later look sees something else, a copy of this is not what was asked for.
+        digest: Digest,
         /// Where the Tag imports from.
         from: String,
         /// The repository of the copy, as nodes name it.
@@ -192,7 +195,13 @@ mod tests {
     }
 
     fn import(number: i64) -> Errand {
-        Errand::Import { number, from: "quay.io/a/b:latest".into(), to: "cache.internal/dev/b".into() }
+        seen(number, 0)
+    }
+
+    fn seen(number: i64, image: u8) -> Errand {
+        let digest = format!("sha256:{image:064x}").parse().unwrap();
+        let (from, to) = ("quay.io/a/b:latest".into(), "cache.internal/dev/b".into());
+        Errand::Import { number, digest, from, to }
     }
 
     fn mirrors() -> (Mirrors, mpsc::UnboundedReceiver<ObjectRef<Tag>>) {
@@ -232,8 +241,9 @@ mod tests {
     #[tokio::test]
     async fn a_copy_that_is_wanted_no_more_ends_at_once() {
         let (mirrors, _endings) = mirrors();
-        let ends: [fn(&Mirrors); 4] = [
+        let ends: [fn(&Mirrors); 5] = [
             |mirrors| drop(mirrors.look("uid", &import(1))),
+            |mirrors| drop(mirrors.look("uid", &seen(0, 1))),
             |mirrors| mirrors.no_copy("uid"),
             |mirrors| mirrors.retain(&HashSet::new()),
             Mirrors::stop,

@@ -132,7 +132,9 @@ impl Context {
     /// Notes that what was seen counts now, or that there was nothing new to it.
     pub(super) fn noted(&self, tag: &Tag, aim: &Aim, heard: Count, now: Timestamp) {
         self.looks.done(uid(tag));
-        self.attention.looked(uid(tag), heard, &aim.tracking, now);
+        if self.attention.looked(uid(tag), heard, &aim.tracking, now) {
+            self.looks.wake(tag);
+        }
     }
 
     /// Waits for a look. A Tag that was told nothing yet is told that its registry does not answer others.

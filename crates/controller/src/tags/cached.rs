@@ -128,7 +128,8 @@ impl Context {
         now: Timestamp,
     ) -> Result<Action, Error> {
         let number = intake.number;
-        let errand = Errand::Import { number, from: tag.spec.from.clone(), to: copies.name() };
+        let (digest, from) = (intake.resolved.digest.clone(), tag.spec.from.clone());
+        let errand = Errand::Import { number, digest, from, to: copies.name() };
         let age = match self.mirrors.look(uid(tag), &errand) {
             Found::Busy(age) => age,
             Found::Ended(Ok(new)) => {

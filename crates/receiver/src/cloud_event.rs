@@ -7,10 +7,12 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tagger_core::reference::Reference;
 
 use crate::json;
 use crate::message::Message;
 use crate::problem::{BODY, Problem};
+use crate::pushed::{Entries, Pushed};
 
 /// An event, out of its envelope.
 #[derive(Clone, Debug)]
@@ -20,8 +22,8 @@ pub(crate) struct CloudEvent<'a> {
     /// Where it happened.
     pub(crate) source: Option<String>,
     data: Cow<'a, [u8]>,
-    /// Where the data is in what was sent.
-    place: String,
+    /// Where the data is in the event.
+    place: &'static str,
 }
 
 #[derive(Deserialize)]
@@ -48,19 +50,23 @@ pub(crate) fn is_one(message: &Message<'_>) -> bool {
     declared || message.headers.contains_key("ce-type") || has_version()
 }
 
-/// The events that were sent.
-pub(crate) fn events<'a>(message: &Message<'a>) -> Result<Vec<CloudEvent<'a>>, Problem> {
+/// What the events that were sent tell, each of them read by `read`.
+pub(crate) fn pushed<T: IntoIterator<Item = Reference>>(
+    message: &Message<'_>,
+    mut read: impl FnMut(&CloudEvent<'_>) -> Result<T, Problem>,
+) -> Result<Pushed, Problem> {
+    let mut entries = Entries::default();
     if message.headers.contains_key("ce-type") {
         let kind = message.header("ce-type").ok_or(Problem::Header("ce-type"))?.to_owned();
         let source = message.header("ce-source").map(str::to_owned);
-        let place = BODY.to_owned();
-        return Ok(vec![CloudEvent { kind, source, data: Cow::Borrowed(message.body), place }]);
+        entries.add(read(&CloudEvent { kind, source, data: Cow::Borrowed(message.body), place: BODY }))?;
+        return entries.whole();
     }
-    let is_list = message.body.trim_ascii_start().starts_with(b"[");
-    let envelopes = json::objects::<Envelope<'a>>(message.body)?;
-    let at = |number: usize| if is_list { format!("[{number}]") } else { BODY.to_owned() };
-    let events = envelopes.into_iter().enumerate();
-    events.map(|(number, envelope)| envelope.open().map_err(|problem| problem.under(&at(number)))).collect()
+    for (place, entry) in json::entries(message.body)? {
+        let event = json::object::<Envelope<'_>>(entry).and_then(Envelope::open);
+        entries.add(event.and_then(|event| read(&event)).map_err(|problem| problem.under(&place)))?;
+    }
+    entries.whole()
 }
 
 impl<'a> Envelope<'a> {
@@ -75,7 +81,7 @@ impl<'a> Envelope<'a> {
             // What happened may be nothing to us, and need no data.
             (None, None) => (Cow::Borrowed(&b"{}"[..]), "data"),
         };
-        Ok(CloudEvent { kind, source: self.source, data, place: place.to_owned() })
+        Ok(CloudEvent { kind, source: self.source, data, place })
     }
 }
 
@@ -85,7 +91,7 @@ impl CloudEvent<'_> {
         &'d self,
         read: impl FnOnce(T) -> Result<R, Problem>,
     ) -> Result<R, Problem> {
-        json::object(&self.data).and_then(read).map_err(|problem| problem.under(&self.place))
+        json::object(&self.data).and_then(read).map_err(|problem| problem.under(self.place))
     }
 }
 
@@ -108,9 +114,12 @@ mod tests {
             headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
         let message = Message { headers: &headers, body: body.as_bytes(), registry: None };
         assert_eq!(is_one(&message), !body.contains("no event"));
-        let events = events(&message).map_err(|problem| problem.to_string())?;
-        let read = |event: CloudEvent<'_>| Ok((event.kind.clone(), event.data(|data: Data| Ok(data.name))?));
-        events.into_iter().map(read).collect::<Result<_, Problem>>().map_err(|problem| problem.to_string())
+        let mut read = Vec::new();
+        let told = pushed(&message, |event| {
+            read.push((event.kind.clone(), event.data(|data: Data| Ok(data.name))?));
+            Ok(None)
+        });
+        told.map(|_| read).map_err(|problem| problem.to_string())
     }
 
     const STRUCTURED: (&str, &str) = ("content-type", "application/cloudevents+json; charset=utf-8");
@@ -125,10 +134,17 @@ mod tests {
         assert_eq!(read(headers, body), Ok(vec![("t".to_owned(), Some("x".to_owned()))]));
     }
 
+    #[test]
+    fn of_a_batch_what_is_right_counts() {
+        let body = r#"[{"type":1},{"type":"t","data":{"name":"x"}},2,{"data":{}}]"#;
+        assert_eq!(read(&[STRUCTURED], body), Ok(vec![("t".to_owned(), Some("x".to_owned()))]));
+    }
+
     #[rstest]
-    #[case(&[STRUCTURED], r#"{"data":{}}"#, "`the body.type` is missing")]
-    #[case(&[STRUCTURED], r#"[{"type":"t"},{"type":1}]"#, "`[1].type` must be a string")]
-    #[case(&[STRUCTURED], r#"{"type":"t","data_base64":"?"}"#, "`the body.data_base64` must be base64")]
+    #[case(&[STRUCTURED], r#"{"data":{}}"#, "`type` is missing")]
+    #[case(&[STRUCTURED], r#"[{"type":1}]"#, "`[0].type` must be a string")]
+    #[case(&[STRUCTURED], r#"[{"type":"t","data":{"name":1}}]"#, "`[0].data.name` must be a string")]
+    #[case(&[STRUCTURED], r#"{"type":"t","data_base64":"?"}"#, "`data_base64` must be base64")]
     #[case(&[STRUCTURED], r#"{"type":"t","data":[]}"#, "`data` must be an object")]
     #[case(&[STRUCTURED], r#"{"type":"t","data":{"name":1}}"#, "`data.name` must be a string")]
     #[case(&[("ce-type", "t")], "no", "`the body` must be JSON")]

@@ -8,6 +8,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
+use serde_json::value::RawValue;
 
 use crate::problem::{BODY, Problem};
 use crate::providers::MOST;
@@ -17,14 +18,17 @@ pub(crate) fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Probl
     read::<Object<T>>(bytes).map(|object| object.0)
 }
 
-/// Reads a list of objects, or one alone.
-pub(crate) fn objects<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<Vec<T>, Problem> {
-    match bytes.trim_ascii_start().first() {
-        Some(b'[') => {
-            read::<List<Object<T>>>(bytes)?.whole().map(|list| list.into_iter().map(|o| o.0).collect())
-        }
-        _ => object(bytes).map(|one| vec![one]),
+/// The entries of a list, each to be read by itself, and where it is; or what is there alone.
+pub(crate) fn entries(bytes: &[u8]) -> Result<Vec<(String, &[u8])>, Problem> {
+    if !bytes.trim_ascii_start().starts_with(b"[") {
+        return Ok(vec![(BODY.to_owned(), bytes)]);
     }
+    let list = read::<List<&RawValue>>(bytes)?.whole()?;
+    Ok(list
+        .iter()
+        .enumerate()
+        .map(|(number, entry)| (format!("[{number}]"), entry.get().as_bytes()))
+        .collect())
 }
 
 fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
@@ -169,6 +173,23 @@ mod tests {
     #[case::twice("{\"inner\":{\"name\":\"a\",\"name\":\"b\"}}", "a field of `inner` is there twice")]
     fn what_is_wrong_is_told_by_its_place(#[case] body: &str, #[case] told: &str) {
         assert_eq!(object::<Outer>(body.as_bytes()).unwrap_err().to_string(), told);
+    }
+
+    #[test]
+    fn one_entry_that_is_wrong_spoils_no_other() {
+        let read = |body: &'static str| {
+            let entries = entries(body.as_bytes()).unwrap().into_iter();
+            let read = entries
+                .map(|(place, entry)| (place, object::<Inner>(entry).ok().and_then(|inner| inner.name)));
+            read.collect::<Vec<_>>()
+        };
+        let read_list = read(" [1, {\"name\":\"a\"}, {\"name\":2}]");
+        assert_eq!(read_list, [("[0]".into(), None), ("[1]".into(), Some("a".into())), ("[2]".into(), None)]);
+        assert_eq!(read("{\"name\":\"a\"}"), [("the body".into(), Some("a".into()))]);
+        assert_eq!(
+            entries(b"[{},]").unwrap_err().to_string(),
+            "the body is no JSON from line 1, column 5 on"
+        );
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Metrics {
         registry.register(
             "tagger_receiver_references",
             "Tags that push notifications told of, by provider and by what became of them: queued, merged with one that \
-             waited, or refused because too many wait",
+             waited, refused because too many wait, or unusable entries of which the rest was used",
             self.references.clone(),
         );
         registry.register(
@@ -62,6 +62,10 @@ impl Metrics {
 
     pub(crate) fn refused(&self, provider: Provider, count: usize) {
         self.count(provider, "refused", count);
+    }
+
+    pub(crate) fn unusable(&self, provider: Provider, count: usize) {
+        self.count(provider, "unusable", count);
     }
 
     fn count(&self, provider: Provider, fate: &'static str, count: usize) {

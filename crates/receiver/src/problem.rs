@@ -44,6 +44,8 @@ impl Problem {
             _ => format!("{outer}.{field}"),
         };
         match self {
+            // Places are told from the top of the body on.
+            problem if outer == BODY => problem,
             Self::Json { .. } => Self::Wrong { field: outer.to_owned(), expected: "JSON" },
             Self::Missing(field) => Self::Missing(at(field)),
             Self::Twice(field) => Self::Twice(at(field)),

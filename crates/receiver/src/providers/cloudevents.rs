@@ -7,6 +7,7 @@ use crate::cloud_event;
 use crate::message::Message;
 use crate::naming;
 use crate::problem::Problem;
+use crate::pushed::Pushed;
 
 #[derive(Deserialize)]
 struct Image {
@@ -16,12 +17,8 @@ struct Image {
     digest: Option<String>,
 }
 
-pub(super) fn pushed(message: &Message<'_>) -> Result<Vec<Reference>, Problem> {
-    let mut references = Vec::new();
-    for event in &cloud_event::events(message)? {
-        references.extend(event.data(|image: Image| image.pushed(message))?);
-    }
-    Ok(references)
+pub(super) fn pushed(message: &Message<'_>) -> Result<Pushed, Problem> {
+    cloud_event::pushed(message, |event| event.data(|image: Image| image.pushed(message)))
 }
 
 impl Image {
@@ -68,6 +65,20 @@ mod tests {
         );
         let elsewhere = Sent::new(&event(&data("v1"))).registry("b.io");
         assert_eq!(elsewhere.told(CloudEvents), ["b.io/team/myapp:v1"]);
+    }
+
+    #[test]
+    fn of_a_batch_what_is_right_counts_and_what_is_not_is_told() {
+        let wrong = data("v\n2");
+        let batch = Sent::new(&json!([event(&wrong), event(&data("v1")), event(&json!({}))]));
+        assert_eq!(batch.told(CloudEvents), ["a.io:5000/team/myapp:v1"]);
+        let told = batch.unusable(CloudEvents).unwrap();
+        assert!(
+            told.starts_with("2 entries can't be used; of the first: `[0].data.tag` must be a tag"),
+            "{told}"
+        );
+        let none = Sent::new(&json!([event(&wrong), {}]));
+        assert!(none.problem(CloudEvents).starts_with("`[0].data.tag` must be a tag"));
     }
 
     #[test]

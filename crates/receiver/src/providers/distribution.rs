@@ -1,12 +1,14 @@
 //! The CNCF's distribution, and GitLab's registry, which is made of it: many events in an envelope.
 
 use serde::Deserialize;
-use tagger_core::reference::Reference;
+use serde_json::value::RawValue;
+use tagger_core::reference::{Registry, Repository, TagName};
 
 use crate::json::{self, List, Object};
 use crate::message::Message;
 use crate::naming;
 use crate::problem::Problem;
+use crate::pushed::{Entries, Pushed};
 
 /// What a tag can point at. Blobs are pushed as well, and told of.
 const MANIFESTS: [&str; 6] = [
@@ -19,8 +21,9 @@ const MANIFESTS: [&str; 6] = [
 ];
 
 #[derive(Deserialize)]
-struct Envelope {
-    events: Option<List<Object<Event>>>,
+struct Envelope<'a> {
+    #[serde(borrow)]
+    events: Option<List<&'a RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -46,19 +49,29 @@ struct Request {
     host: Option<String>,
 }
 
-pub(super) fn pushed(message: &Message<'_>) -> Result<Vec<Reference>, Problem> {
-    let envelope: Envelope = json::object(message.body)?;
+pub(super) fn pushed(message: &Message<'_>) -> Result<Pushed, Problem> {
+    let envelope: Envelope<'_> = json::object(message.body)?;
     let events = envelope.events.ok_or_else(|| Problem::Missing("events".to_owned()))?.whole()?;
-    let mut references = Vec::new();
+    let mut entries = Entries::default();
     for (number, event) in events.iter().enumerate() {
-        references
-            .extend(event.pushed(message).map_err(|problem| problem.under(&format!("events[{number}]")))?);
+        let at = |problem: Problem| problem.under(&format!("events[{number}]"));
+        let event = json::object(event.get().as_bytes());
+        match event.and_then(|event: Event| Ok((event.pushed()?, event.registry(message)))) {
+            Err(problem) => entries.add(Err::<Option<_>, _>(at(problem)))?,
+            Ok((None, _)) => entries.add(Ok(None))?,
+            Ok((Some((repository, tag)), Ok(registry))) => {
+                entries.add(Ok(Some(naming::reference(&registry, repository, tag))))?;
+            }
+            // It is a header that whoever pushed has sent, and the registry sends what was refused again for ever: nobody who
+            // may push must be able to hold up what others push.
+            Ok((Some(_), Err(problem))) => entries.leave(at(problem)),
+        }
     }
-    Ok(references)
+    entries.whole()
 }
 
 impl Event {
-    fn pushed(&self, message: &Message<'_>) -> Result<Option<Reference>, Problem> {
+    fn pushed(&self) -> Result<Option<(Repository, TagName)>, Problem> {
         let action = naming::required(self.action.as_deref(), "action")?;
         let is_manifest = self.target.media_type.as_deref().is_some_and(|kind| MANIFESTS.contains(&kind));
         if action != "push" || !is_manifest {
@@ -66,13 +79,15 @@ impl Event {
         }
         let Some(tag) = naming::tag(self.target.tag.as_deref(), "target.tag")? else { return Ok(None) };
         let name = naming::required(self.target.repository.as_deref(), "target.repository")?;
-        let repository = naming::repository(name, "target.repository")?;
+        Ok(Some((naming::repository(name, "target.repository")?, tag)))
+    }
+
+    fn registry(&self, message: &Message<'_>) -> Result<Registry, Problem> {
         let host = self.request.host.as_deref().filter(|host| !host.is_empty());
-        let registry = match host {
-            Some(host) => message.place(Some(host), "request.host")?,
-            None => message.place(self.target.url.as_deref().map(naming::host_of), "target.url")?,
-        };
-        Ok(Some(naming::reference(&registry, repository, tag)))
+        match host {
+            Some(host) => message.place(Some(host), "request.host"),
+            None => message.place(self.target.url.as_deref().map(naming::host_of), "target.url"),
+        }
     }
 }
 
@@ -127,8 +142,34 @@ mod tests {
         assert_eq!(Sent::new(&body).registry("b.io").told(Distribution), ["b.io/company/myapp:v1"]);
         body["events"][0]["request"]["host"] = json!("");
         assert_eq!(told(Distribution, &body), ["registry.internal:5000/company/myapp:v1"]);
-        body["events"][0]["target"]["url"] = Value::Null;
-        assert!(problem(Distribution, &body).contains("?registry=HOST"));
+    }
+
+    #[test]
+    fn one_event_that_is_wrong_spoils_no_other() {
+        let (mut wrong, mut broken) = (push(), push());
+        wrong["target"]["tag"] = json!("v\n1");
+        broken["action"] = json!(1);
+        let sent = Sent::new(&json!({"events": [wrong, push(), broken, 1]}));
+        assert_eq!(sent.told(Distribution), ["registry.internal:5000/company/myapp:v1"]);
+        let told = sent.unusable(Distribution).unwrap();
+        assert!(
+            told.starts_with("3 entries can't be used; of the first: `events[0].target.tag` must be"),
+            "{told}"
+        );
+    }
+
+    #[rstest]
+    #[case(json!("a_b:5000"), "1 entry can't be used: `events[0].request.host` must be a registry")]
+    #[case(json!(""), "1 entry can't be used: the notification names no registry; add ?registry=HOST")]
+    fn whoever_pushes_with_a_strange_host_holds_nobody_up(#[case] host: Value, #[case] told: &str) {
+        let mut event = push();
+        event["request"]["host"] = host;
+        event["target"]["url"] = json!("/v2/company/myapp/manifests/v1");
+        let sent = Sent::new(&json!({"events": [event]}));
+        assert_eq!(sent.told(Distribution), [""; 0]);
+        let unusable = sent.unusable(Distribution).unwrap();
+        assert!(unusable.starts_with(told), "{unusable}");
+        assert_eq!(sent.registry("b.io").told(Distribution), ["b.io/company/myapp:v1"]);
     }
 
     #[rstest]
@@ -140,7 +181,6 @@ mod tests {
     #[case("/events/0/target", json!("x"), "`events[0].target` must be an object")]
     #[case("/events/0/target/tag", json!("v\n1"), "`events[0].target.tag` must be a tag")]
     #[case("/events/0/target/repository", json!(null), "`events[0].target.repository` is missing")]
-    #[case("/events/0/request/host", json!("a b"), "`events[0].request.host` must be a registry")]
     #[case("/events", Value::Array(vec![push(); 1001]), "the notification has more than 1000 entries")]
     fn what_is_wrong_is_named(#[case] place: &str, #[case] value: Value, #[case] told: &str) {
         let mut body = json!({"events": [push()]});

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tagger_core::reference::Reference;
 
 use super::Heard;
 use super::azure::Push;
@@ -10,6 +11,7 @@ use crate::json;
 use crate::message::Message;
 use crate::naming;
 use crate::problem::Problem;
+use crate::pushed::Entries;
 
 const VALIDATION: &str = "Microsoft.EventGrid.SubscriptionValidationEvent";
 const PUSHES: [&str; 2] = ["ImagePushed", "Microsoft.ContainerRegistry.ImagePushed"];
@@ -32,28 +34,44 @@ struct Validation {
 }
 
 pub(super) fn heard(message: &Message<'_>) -> Result<Heard, Problem> {
-    let mut references = Vec::new();
     if message.headers.contains_key("ce-type") {
-        for event in
-            cloud_event::events(message)?.iter().filter(|event| PUSHES.contains(&event.kind.as_str()))
-        {
-            references.extend(event.data(|push: Push| push.pushed(message))?);
-        }
-        return Ok(Heard::Pushed(references));
+        let pushed = cloud_event::pushed(message, |event| match PUSHES.contains(&event.kind.as_str()) {
+            true => event.data(|push: Push| push.pushed(message)),
+            false => Ok(None),
+        });
+        return pushed.map(Heard::Pushed);
     }
-    for (number, event) in json::objects::<Event<'_>>(message.body)?.iter().enumerate() {
-        let at = |problem: Problem, name: &str| problem.under(&format!("[{number}]{name}"));
-        let kind = naming::required(event.kind.as_deref(), "eventType").map_err(|problem| at(problem, ""))?;
-        let data = event.data.map_or("{}", RawValue::get).as_bytes();
-        if kind == VALIDATION {
-            return code(data).map(Heard::Handshake).map_err(|problem| at(problem, ".data"));
-        }
-        if PUSHES.contains(&kind) {
-            let pushed = json::object(data).and_then(|push: Push| push.pushed(message));
-            references.extend(pushed.map_err(|problem| at(problem, ".data"))?);
+    let mut entries = Entries::default();
+    for (place, entry) in json::entries(message.body)? {
+        let told = json::object(entry).and_then(|event: Event<'_>| event.told(message));
+        match told.map_err(|problem| problem.under(&place)) {
+            Ok(Told::Handshake(code)) => return Ok(Heard::Handshake(code)),
+            Ok(Told::Pushed(reference)) => entries.add(Ok(reference))?,
+            Err(problem) => entries.add(Err::<Option<_>, _>(problem))?,
         }
     }
-    Ok(Heard::Pushed(references))
+    entries.whole().map(Heard::Pushed)
+}
+
+/// What one event tells.
+enum Told {
+    Pushed(Option<Reference>),
+    Handshake(String),
+}
+
+impl Event<'_> {
+    fn told(&self, message: &Message<'_>) -> Result<Told, Problem> {
+        let kind = naming::required(self.kind.as_deref(), "eventType")?;
+        let data = self.data.map_or("{}", RawValue::get).as_bytes();
+        let told = match kind {
+            VALIDATION => code(data).map(Told::Handshake),
+            kind if PUSHES.contains(&kind) => {
+                json::object(data).and_then(|push: Push| push.pushed(message)).map(Told::Pushed)
+            }
+            _ => Ok(Told::Pushed(None)),
+        };
+        told.map_err(|problem| problem.under("data"))
+    }
 }
 
 fn code(data: &[u8]) -> Result<String, Problem> {
@@ -117,6 +135,15 @@ mod tests {
         let data = json!({"validationCode": "512d38b6-c7b8-40c8-89fe-f46f9e9622b6", "validationUrl": "https://x.azure.net"});
         let heard = Sent::new(&json!([event("eventType", VALIDATION, &data)])).heard(EventGrid);
         assert_eq!(heard, Ok(Heard::Handshake("512d38b6-c7b8-40c8-89fe-f46f9e9622b6".to_owned())));
+    }
+
+    #[test]
+    fn of_many_events_what_is_right_counts_and_what_is_not_is_told() {
+        let wrong = event("eventType", "ImagePushed", &json!([]));
+        let sent = Sent::new(&json!([wrong, event("eventType", "ImagePushed", &data())]));
+        assert_eq!(sent.told(EventGrid), ["company.azurecr.io/team/myapp:v1"]);
+        let told = sent.unusable(EventGrid);
+        assert_eq!(told.as_deref(), Some("1 entry can't be used: `[0].data` must be an object"));
     }
 
     #[test]

@@ -3,11 +3,12 @@
 use serde::Deserialize;
 use tagger_core::reference::Reference;
 
-use crate::cloud_event::{self, CloudEvent};
+use crate::cloud_event;
 use crate::json::{self, List, Object};
 use crate::message::Message;
 use crate::naming;
 use crate::problem::Problem;
+use crate::pushed::Pushed;
 
 /// What a push is called: now, in older versions, and in CloudEvents.
 const PUSHES: [&str; 3] = ["PUSH_ARTIFACT", "pushImage", "harbor.artifact.pushed"];
@@ -45,21 +46,20 @@ struct Repository {
     repo_full_name: Option<String>,
 }
 
-pub(super) fn pushed(message: &Message<'_>) -> Result<Vec<Reference>, Problem> {
+pub(super) fn pushed(message: &Message<'_>) -> Result<Pushed, Problem> {
     if cloud_event::is_one(message) {
-        let is_push = |event: &CloudEvent<'_>| PUSHES.contains(&event.kind.as_str());
-        let mut references = Vec::new();
-        for event in cloud_event::events(message)?.iter().filter(|event| is_push(event)) {
-            references.extend(event.data(|data: Data| data.pushed(message))?);
-        }
-        return Ok(references);
+        return cloud_event::pushed(message, |event| match PUSHES.contains(&event.kind.as_str()) {
+            true => event.data(|data: Data| data.pushed(message)),
+            false => Ok(Vec::new()),
+        });
     }
     let Kind { kind } = json::object(message.body)?;
     if !PUSHES.contains(&naming::required(kind.as_deref(), "type")?) {
-        return Ok(Vec::new());
+        return Ok(Pushed::default());
     }
     let told: Notification = json::object(message.body)?;
-    told.event_data.0.pushed(message).map_err(|problem| problem.under("event_data"))
+    let pushed = told.event_data.0.pushed(message).map_err(|problem| problem.under("event_data"))?;
+    Ok(pushed.into())
 }
 
 impl Data {

@@ -7,6 +7,7 @@ use super::{Heard, hear};
 use crate::message::Message;
 use crate::problem::Problem;
 use crate::provider::Provider;
+use crate::pushed::Pushed;
 
 /// Something was sent, with all that comes along.
 pub(crate) struct Sent {
@@ -35,11 +36,19 @@ impl Sent {
         hear(provider, &Message { headers: &self.headers, body: &self.body, registry: registry.as_ref() })
     }
 
-    pub(crate) fn told(&self, provider: Provider) -> Vec<String> {
+    fn pushed(&self, provider: Provider) -> Pushed {
         match self.heard(provider).unwrap() {
-            Heard::Pushed(references) => references.iter().map(ToString::to_string).collect(),
+            Heard::Pushed(pushed) => pushed,
             Heard::Handshake(_) => panic!("it is a notification"),
         }
+    }
+
+    pub(crate) fn told(&self, provider: Provider) -> Vec<String> {
+        self.pushed(provider).references.iter().map(ToString::to_string).collect()
+    }
+
+    pub(crate) fn unusable(&self, provider: Provider) -> Option<String> {
+        self.pushed(provider).unusable.map(|unusable| unusable.to_string())
     }
 
     pub(crate) fn problem(&self, provider: Provider) -> String {

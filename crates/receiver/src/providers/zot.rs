@@ -7,6 +7,7 @@ use crate::cloud_event;
 use crate::message::Message;
 use crate::naming;
 use crate::problem::Problem;
+use crate::pushed::Pushed;
 
 const UPDATE: &str = "image.updated";
 
@@ -16,15 +17,13 @@ struct Image {
     reference: Option<String>,
 }
 
-pub(super) fn pushed(message: &Message<'_>) -> Result<Vec<Reference>, Problem> {
-    let mut references = Vec::new();
-    for event in &cloud_event::events(message)? {
-        let Some(before) = event.kind.strip_suffix(UPDATE) else { continue };
-        if before.is_empty() || before.ends_with('.') {
-            references.extend(event.data(|image: Image| image.pushed(message, event.source.as_deref()))?);
+pub(super) fn pushed(message: &Message<'_>) -> Result<Pushed, Problem> {
+    cloud_event::pushed(message, |event| match event.kind.strip_suffix(UPDATE) {
+        Some(before) if before.is_empty() || before.ends_with('.') => {
+            event.data(|image: Image| image.pushed(message, event.source.as_deref()))
         }
-    }
-    Ok(references)
+        _ => Ok(None),
+    })
 }
 
 impl Image {
@@ -97,11 +96,11 @@ mod tests {
     }
 
     #[rstest]
-    #[case("name", Value::Null, "`the body.name` is missing")]
-    #[case("name", json!("Team/App"), "`the body.name` must be a repository")]
-    #[case("reference", Value::Null, "`the body.reference` is missing")]
-    #[case("reference", json!("v1\n"), "`the body.reference` must be a tag")]
-    #[case("reference", json!([]), "`the body.reference` must be a string")]
+    #[case("name", Value::Null, "`name` is missing")]
+    #[case("name", json!("Team/App"), "`name` must be a repository")]
+    #[case("reference", Value::Null, "`reference` is missing")]
+    #[case("reference", json!("v1\n"), "`reference` must be a tag")]
+    #[case("reference", json!([]), "`reference` must be a string")]
     fn what_is_wrong_is_named(#[case] field: &str, #[case] value: Value, #[case] told: &str) {
         let mut data = data();
         data[field] = value;

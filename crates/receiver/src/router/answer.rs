@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::google::KeysError;
 use crate::intake::IntakeError;
 use crate::problem::Problem;
+use crate::pushed::Unusable;
 use crate::queue::Full;
 
 /// Who asks whether it may send, by the specification of CloudEvents over HTTP, and what it is answered.
@@ -18,10 +19,10 @@ const ALLOWED_RATE: HeaderName = HeaderName::from_static("webhook-allowed-rate")
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// So many tags will be looked at.
-    Taken(usize),
-    /// It is well, and nothing of it concerns us.
-    Nothing,
+    /// So many tags will be looked at, and these entries not.
+    Taken(usize, Option<Unusable>),
+    /// It is well, and nothing of it concerns us, or can be used.
+    Nothing(Option<Unusable>),
     /// The sender may send, as the code says that it asked for.
     Handshake(String),
     /// This origin may send.
@@ -54,11 +55,15 @@ pub(super) fn consent(headers: &HeaderMap) -> Answer {
     }
 }
 
+fn line(unusable: Option<&Unusable>) -> String {
+    unusable.map(|unusable| format!("{unusable}\n")).unwrap_or_default()
+}
+
 impl Answer {
     pub(super) fn status(&self) -> StatusCode {
         match self {
-            Self::Taken(_) => StatusCode::ACCEPTED,
-            Self::Nothing | Self::Handshake(_) | Self::Consent(_) => StatusCode::OK,
+            Self::Taken(..) => StatusCode::ACCEPTED,
+            Self::Nothing(_) | Self::Handshake(_) | Self::Consent(_) => StatusCode::OK,
             Self::Wrong(_) => StatusCode::BAD_REQUEST,
             Self::Refused => StatusCode::UNAUTHORIZED,
             Self::Nowhere => StatusCode::NOT_FOUND,
@@ -72,9 +77,12 @@ impl Answer {
 
     fn text(&self) -> String {
         match self {
-            Self::Taken(1) => "1 tag will be looked at\n".to_owned(),
-            Self::Taken(count) => format!("{count} tags will be looked at\n"),
-            Self::Nothing => "nothing in this is the push of a tag\n".to_owned(),
+            Self::Taken(1, unusable) => format!("1 tag will be looked at\n{}", line(unusable.as_ref())),
+            Self::Taken(count, unusable) => {
+                format!("{count} tags will be looked at\n{}", line(unusable.as_ref()))
+            }
+            Self::Nothing(None) => "nothing in this is the push of a tag\n".to_owned(),
+            Self::Nothing(unusable) => line(unusable.as_ref()),
             Self::Handshake(code) => json!({ "validationResponse": code }).to_string(),
             Self::Wrong(problem) => format!("{problem}\n"),
             Self::NotTaken(error) => format!("{error}\n"),

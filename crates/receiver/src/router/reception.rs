@@ -17,6 +17,7 @@ use crate::naming;
 use crate::problem::Problem;
 use crate::provider::Provider;
 use crate::providers::{Heard, hear};
+use crate::pushed::Pushed;
 
 impl Inner {
     pub(super) async fn receive(
@@ -66,23 +67,27 @@ impl Inner {
     }
 
     fn act(&self, provider: Provider, heard: Result<Heard, Problem>) -> Answer {
-        let references = match heard {
-            Ok(Heard::Pushed(references)) => references,
+        let Pushed { references, unusable } = match heard {
+            Ok(Heard::Pushed(pushed)) => pushed,
             Ok(Heard::Handshake(code)) => return Answer::Handshake(code),
             Err(problem) => {
                 tracing::info!(%provider, %problem, "a notification can't be used");
                 return Answer::Wrong(problem);
             }
         };
+        if let Some(unusable) = &unusable {
+            tracing::info!(%provider, "{unusable}; the rest of the notification is used");
+            self.metrics.unusable(provider, unusable.count);
+        }
         let count = references.len();
         if count == 0 {
-            return Answer::Nothing;
+            return Answer::Nothing(unusable);
         }
         match self.queue.offer(references) {
             Ok(taken) => {
                 tracing::debug!(%provider, taken.queued, taken.merged, "told of pushed tags");
                 self.metrics.taken(provider, taken);
-                Answer::Taken(count)
+                Answer::Taken(count, unusable)
             }
             Err(full) => {
                 tracing::warn!(%provider, count, "a notification is sent away: {full}");
@@ -117,7 +122,7 @@ mod tests {
     async fn a_panic_is_an_answer_like_others() {
         let answer = contained(Provider::Quay, async { panic!("on purpose") }).await;
         assert_eq!(answer, Answer::Broken);
-        assert_eq!(contained(Provider::Quay, async { Answer::Nothing }).await, Answer::Nothing);
+        assert_eq!(contained(Provider::Quay, async { Answer::Nothing(None) }).await, Answer::Nothing(None));
     }
 
     #[test]

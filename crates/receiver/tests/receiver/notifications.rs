@@ -22,6 +22,33 @@ async fn a_problem_is_told_with_its_place_and_without_what_was_sent() {
     assert!(here.told().is_empty(), "all of it or nothing");
 }
 
+#[tokio::test]
+async fn of_an_envelope_what_is_right_is_taken_and_what_is_not_is_told_logged_and_counted() {
+    let mut here = Here::new(Settings::default());
+    let mut body = push(Provider::Distribution, "v1");
+    let strange = json!({"action": "push", "target": {"tag": "hunter2\n<script>",
+        "mediaType": "application/vnd.oci.image.index.v1+json", "repository": "team/myapp"}});
+    body["events"].as_array_mut().unwrap().push(strange.clone());
+    let answer = here.ask(with_secret(Provider::Distribution, SECRET, &body.to_string())).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    assert_eq!(
+        answer.body,
+        "1 tag will be looked at\n1 entry can't be used: `events[1].target.tag` must be a tag: at most 128 letters, digits, \
+         dots, dashes and underscores\n"
+    );
+    assert_eq!(here.told(), ["a.io/team/myapp:v1"]);
+    assert!(here.metrics().contains(r#"references_total{provider="distribution",fate="unusable"} 1"#));
+
+    let pull = json!({"events": [{"action": "pull"}, strange]}).to_string();
+    let answer = here.ask(with_secret(Provider::Distribution, SECRET, &pull)).await;
+    assert_eq!(answer.status, StatusCode::OK, "the registry must not send it again and again");
+    assert!(answer.body.starts_with("1 entry can't be used: `events[1].target.tag`"), "{}", answer.body);
+
+    let alone = json!({"events": [strange]}).to_string();
+    let answer = here.ask(with_secret(Provider::Distribution, SECRET, &alone)).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.body);
+}
+
 #[rstest]
 #[case::a_ping(Provider::Azure, r#"{"action":"ping"}"#)]
 #[case::a_pull(Provider::Distribution, r#"{"events":[{"action":"pull"}]}"#)]

@@ -98,6 +98,10 @@ impl Context {
                 self.looks.done(uid(tag));
                 if let (true, Retry::After(pause)) = (failure.is_deferred(), failure.retry) {
                     // Nobody was asked, and nothing failed: there is nothing to tell.
+                    if urgency == Urgency::Urgent {
+                        // A poll was put off, and what was told of meanwhile is not.
+                        return Ok(Looked::Later(Action::requeue(Duration::ZERO)));
+                    }
                     let due = self.retries.failed(uid(tag), tag.metadata.generation, Some(pause), pause, now);
                     return Ok(Looked::Later(Action::requeue(until(due, now))));
                 }

@@ -84,14 +84,21 @@ struct Look {
     ticket: u64,
     tag: Arc<Tag>,
     registry: Option<Registry>,
+    urgency: Urgency,
     state: State,
 }
 
 enum State {
-    Waits(Urgency),
+    Waits,
     Begins,
     UnderWay { _task: AbortOnDropHandle<()> },
     Ended { heard: Count, seen: Seen },
+}
+
+impl State {
+    fn is_under_way(&self) -> bool {
+        matches!(self, Self::Begins | Self::UnderWay { .. })
+    }
 }
 
 impl Looks {
@@ -108,14 +115,19 @@ impl Looks {
     }
 
     /// Asks for a look at the registry of a Tag's `from`, or finds the one that was asked for. One for another version of the
-    /// specification is given up: what was seen before a person asked for an import may be older than what they mean.
+    /// specification is given up: what was seen before a person asked for an import may be older than what they mean. So is a
+    /// patient one that is under way when it is wanted urgently: it may wait for long yet, and its answer is too old anyway.
     pub(crate) fn ask(&self, tag: &Arc<Tag>, registry: Option<&Registry>, urgency: Urgency) -> Found {
         let (uid, now) = (uid(tag), Timestamp::now());
         let mut table = self.table();
         if table.is_stopped {
             return Found::Busy(None);
         }
-        if table.looks.get(uid).is_some_and(|look| look.tag.metadata.generation != tag.metadata.generation) {
+        let is_of_no_use = |look: &Look| {
+            let is_too_slow = look.state.is_under_way() && look.urgency < urgency;
+            is_too_slow || look.tag.metadata.generation != tag.metadata.generation
+        };
+        if table.looks.get(uid).is_some_and(is_of_no_use) {
             self.forget(&mut table, uid);
         }
         let Table { looks, queues, tickets, .. } = &mut *table;
@@ -128,10 +140,8 @@ impl Looks {
                 return Found::Ended { heard: *heard, seen: seen.clone() };
             }
             Some(look) => {
-                if let (State::Waits(before), Some(line)) = (&mut look.state, queues.get_mut(&look.registry))
-                    && *before < urgency
-                {
-                    *before = urgency;
+                if let Some(line) = queues.get_mut(&look.registry).filter(|_| look.urgency < urgency) {
+                    look.urgency = urgency;
                     line.queue.hurry(look.ticket);
                 }
                 look.registry.clone()
@@ -139,11 +149,16 @@ impl Looks {
             None => {
                 let registry = registry.cloned();
                 *tickets += 1;
+                if !queues.contains_key(&registry) {
+                    // One that was silent is remembered for its own Tags, and they may be gone.
+                    queues.retain(|_, line| !line.queue.is_idle(now));
+                }
                 let line = queues.entry(registry.clone()).or_insert_with_key(line);
                 line.queue.add(*tickets, uid, urgency);
                 self.0.metrics.waits(1);
-                let (ticket, tag, state) = (*tickets, tag.clone(), State::Waits(urgency));
-                looks.insert(uid.to_owned(), Look { ticket, tag, registry: registry.clone(), state });
+                let (ticket, tag, state) = (*tickets, tag.clone(), State::Waits);
+                let look = Look { ticket, tag, registry: registry.clone(), urgency, state };
+                looks.insert(uid.to_owned(), look);
                 registry
             }
         };
@@ -192,12 +207,16 @@ impl Looks {
                 let (looks, registry) = (self.clone(), registry.clone());
                 self.0.runtime.spawn(async move {
                     tokio::time::sleep(until(moment, now)).await;
+                    // By the wall's clock it may be early still, and then another timer is set.
+                    if let Some(line) = looks.table().queues.get_mut(&registry) {
+                        line.timer = line.timer.filter(|set| *set != moment);
+                    }
                     looks.go_on(&registry);
                 });
                 None
             }
             Next::At(_) | Next::Nothing => {
-                if line.queue.is_idle() {
+                if line.queue.is_idle(now) {
                     queues.remove(registry);
                 }
                 None
@@ -251,7 +270,7 @@ impl Looks {
     }
 
     fn forget(&self, table: &mut Table, uid: &str) {
-        let Some(Look { ticket, registry, state: State::Waits(_), .. }) = table.looks.remove(uid) else {
+        let Some(Look { ticket, registry, state: State::Waits, .. }) = table.looks.remove(uid) else {
             return;
         };
         self.0.metrics.waits(-1);

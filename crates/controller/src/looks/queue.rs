@@ -69,8 +69,10 @@ impl Queue {
         let tried = match self.voice {
             Voice::Answers => None,
             Voice::Tried { .. } => return Next::Nothing,
-            Voice::Silent { until, .. } if until > now => return Next::At(until),
-            Voice::Silent { times, .. } => Some(Voice::Tried { times }),
+            Voice::Silent { times, .. } => match self.voice.alone_until(now) {
+                Some(until) => return Next::At(until),
+                None => Some(Voice::Tried { times }),
+            },
         };
         for urgency in [Urgency::Urgent, Urgency::Patient] {
             let is_full =
@@ -102,7 +104,7 @@ impl Queue {
     pub(super) fn held_until(&self, now: Timestamp) -> Option<Timestamp> {
         match self.voice {
             Voice::Answers => None,
-            Voice::Silent { until, .. } => Some(until.max(now)),
+            Voice::Silent { .. } => Some(self.voice.alone_until(now).unwrap_or(now)),
             Voice::Tried { .. } => Some(now),
         }
     }
@@ -119,10 +121,8 @@ impl Queue {
     }
 
     /// Whether nothing waits, nothing is under way, and nothing is known that counts.
-    pub(super) fn is_idle(&self) -> bool {
-        self.waiting.iter().all(BTreeMap::is_empty)
-            && self.under_way == [0; 2]
-            && self.voice == Voice::Answers
+    pub(super) fn is_idle(&self, now: Timestamp) -> bool {
+        self.waiting.iter().all(BTreeMap::is_empty) && self.under_way == [0; 2] && self.voice.is_of_old(now)
     }
 }
 
@@ -188,7 +188,16 @@ mod tests {
         queue.ended(Urgent, Heard::Answer, at(6));
         assert_eq!((begun(&mut queue, 6), queue.held_until(at(6))), (vec!["4".to_owned()], None));
         queue.ended(Urgent, Heard::Answer, at(6));
-        assert!(queue.is_idle());
+        assert!(queue.is_idle(at(6)));
+    }
+
+    #[test]
+    fn a_silence_that_nobody_asks_about_any_more_is_forgotten() {
+        let mut queue = queue(4, &[(1, Urgent)]);
+        assert_eq!(begun(&mut queue, 0).len(), 1);
+        queue.ended(Urgent, Heard::Silence, at(0));
+        assert!(!queue.is_idle(at(600)), "those who failed come back to it");
+        assert!(queue.is_idle(at(7200)));
     }
 
     #[test]

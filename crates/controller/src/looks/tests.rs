@@ -109,6 +109,23 @@ async fn a_patient_look_that_is_asked_for_urgently_goes_first() {
 }
 
 #[tokio::test]
+async fn a_patient_look_under_way_is_made_anew_when_it_is_wanted_urgently_and_an_urgent_one_is_not() {
+    let mut stage = Stage::new(1);
+    stage.ask("a", Urgency::Patient);
+    let (_, slow) = stage.begin().await;
+    stage.attention.hint("a");
+    for _ in 0..2 {
+        assert!(matches!(stage.ask("a", Urgency::Urgent), Found::Busy(None)));
+    }
+    let (_, answer) = stage.begin().await;
+    assert!(slow.is_closed(), "nobody waits for it any more");
+    stage.nothing_begins().await;
+    answer.send(Heard::Answer).unwrap();
+    stage.ended.recv().await.unwrap();
+    assert!(matches!(stage.ask("a", Urgency::Patient), Found::Ended { heard: 1, .. }));
+}
+
+#[tokio::test]
 async fn one_registry_does_not_wait_for_another() {
     let mut stage = Stage::new(1);
     stage.ask("a", Urgency::Urgent);
@@ -147,6 +164,31 @@ async fn a_look_that_panics_has_failed() {
         ended.recv().await.unwrap();
         assert!(matches!(looks.ask(&tag(uid, 1), None, Urgency::Urgent), Found::Ended { seen: Err(_), .. }));
     }
+}
+
+#[tokio::test]
+async fn ten_thousand_tags_that_come_and_go_leave_nothing() {
+    let mut stage = Stage::new(1);
+    for number in 0..10_000_u32 {
+        let (uid, registry) = (number.to_string(), format!("registry-{}.example", number % 100).parse());
+        let (tag, registry) = (tag(&uid, 1), registry.unwrap());
+        stage.attention.hint(&uid);
+        stage.looks.ask(&tag, Some(&registry), Urgency::Urgent);
+        if number % 3 == 0 {
+            // It has ended, or is under way, or waits.
+            while let Some(Some((_, _, answer))) = stage.begun.recv().now_or_never() {
+                let _ = answer.send(Heard::Answer);
+            }
+            tokio::task::yield_now().await;
+        }
+        stage.looks.done(&uid);
+        stage.attention.forget(&uid);
+    }
+    // What was given up is dropped by the runtime.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    stage.looks.ask(&tag("last", 1), Some(&"quay.io".parse().unwrap()), Urgency::Urgent);
+    let table = stage.looks.table();
+    assert_eq!((table.looks.len(), table.queues.len()), (1, 1));
 }
 
 #[tokio::test]

@@ -11,6 +11,9 @@ const FIRST: Duration = Duration::from_secs(5);
 /// How long it is left alone at most.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// How long a silence is remembered where nobody asks any more: longer than any Tag waits that failed.
+const FORGOTTEN: Duration = Duration::from_secs(3600);
+
 /// What is known of a registry's answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Voice {
@@ -34,6 +37,24 @@ pub(crate) enum Heard {
 }
 
 impl Voice {
+    /// Until when the registry is left alone, if it still is. A moment further away than any pause was noted by a clock that has
+    /// been set back since.
+    pub(super) fn alone_until(self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Silent { until, .. } => (until > now && until <= after(now, LONGEST)).then_some(until),
+            Self::Answers | Self::Tried { .. } => None,
+        }
+    }
+
+    /// Whether anything is known that is still worth knowing where nobody asks: long after a registry was silent, it is not.
+    pub(super) fn is_of_old(self, now: Timestamp) -> bool {
+        match self {
+            Self::Answers => true,
+            Self::Silent { until, .. } => after(until, FORGOTTEN) < now,
+            Self::Tried { .. } => false,
+        }
+    }
+
     /// What is known after a look. Those that began before the silence was noted count once.
     pub(super) fn after(self, heard: Heard, now: Timestamp) -> Self {
         match (heard, self) {
@@ -69,6 +90,13 @@ mod tests {
             assert_eq!(voice, Voice::Silent { until: at(pause), times });
         }
         assert_eq!(voice.after(Heard::Answer, at(0)), Voice::Answers);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_leaves_no_registry_alone_for_a_day() {
+        let voice = Voice::Answers.after(Heard::Silence, at(86_400));
+        assert_eq!(voice.alone_until(at(86_400)), Some(at(86_405)));
+        assert_eq!((voice.alone_until(at(86_405)), voice.alone_until(at(0))), (None, None));
     }
 
     #[test]

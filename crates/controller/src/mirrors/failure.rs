@@ -66,6 +66,14 @@ impl Failure {
         Self { reason: "Timeout", message, end: End::Source, retry: Retry::Soon }
     }
 
+    /// A specification that the API server does not let be raised, to this number.
+    pub(crate) fn not_raised(number: i64, status: u16) -> Self {
+        let message = format!(
+            "the image has a new digest, and the API server did not let spec.generation be raised to {number} (HTTP {status}); Tagger needs the rights of its manifests, no policy of the cluster may refuse it, and its log says more"
+        );
+        Self { reason: "NotRaised", message, end: End::Source, retry: Retry::Soon }
+    }
+
     /// An error of our own.
     pub(crate) fn internal() -> Self {
         let message = "an error in Tagger itself; please report it, with the log".to_owned();

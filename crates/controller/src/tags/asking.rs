@@ -98,6 +98,10 @@ impl Context {
                 self.looks.done(uid(tag));
                 if let (true, Retry::After(pause)) = (failure.is_deferred(), failure.retry) {
                     // Nobody was asked, and nothing failed: there is nothing to tell.
+                    if urgency == Urgency::Urgent {
+                        // A poll was put off, and what was told of meanwhile is not.
+                        return Ok(Looked::Later(Action::requeue(Duration::ZERO)));
+                    }
                     let due = self.retries.failed(uid(tag), tag.metadata.generation, Some(pause), pause, now);
                     return Ok(Looked::Later(Action::requeue(until(due, now))));
                 }
@@ -125,7 +129,7 @@ impl Context {
             }
             Consequence::Import { number } => Ok(new(number, true)),
             Consequence::Record { number } => Ok(new(number, false)),
-            Consequence::Raise { number } => self.raise(tag, number, trigger).await.map(Looked::Later),
+            Consequence::Raise { number } => self.raise(tag, number, trigger, now).await.map(Looked::Later),
         }
     }
 
@@ -156,7 +160,7 @@ impl Context {
     }
 
     /// Raises the number that the specification names. The import follows from that, after a crash as well.
-    async fn raise(&self, tag: &Tag, number: i64, trigger: Trigger) -> Result<Action, Error> {
+    async fn raise(&self, tag: &Tag, number: i64, trigger: Trigger, now: Timestamp) -> Result<Action, Error> {
         let api: Api<Tag> = Api::namespaced(self.client.clone(), &tag.namespace().unwrap_or_default());
         // Over the version that was looked at: a person who steps back at this moment is first.
         let patch = json!({
@@ -175,6 +179,14 @@ impl Context {
             }
             Err(kube::Error::Api(refused)) if refused.is_conflict() || refused.is_not_found() => {
                 Ok(Action::await_change())
+            }
+            // Who sees the Tag only must not believe that it is as new as it can be.
+            Err(kube::Error::Api(refused)) if (400..429).contains(&refused.code) => {
+                self.looks.done(uid(tag));
+                tracing::warn!(namespace = tag.namespace(), name = tag.name_any(), error = %refused, "not raised");
+                let failure = Failure::not_raised(number, refused.code);
+                let what = format!("import of {}", tag.spec.from);
+                self.give_up_for_now(tag, &what, &failure, Duration::ZERO, now).await
             }
             Err(error) => Err(Error::Raise(error)),
         }

@@ -60,9 +60,7 @@ pub(crate) enum Error {
     #[error("the status of the Tag could not be written: {0}")]
     Status(#[source] kube::Error),
     /// The API server did not let the specification be raised.
-    #[error(
-        "spec.generation could not be raised, though the image has a new digest: {0}; does Tagger have the rights of its manifests?"
-    )]
+    #[error("spec.generation could not be raised, though the image has a new digest: {0}")]
     Raise(#[source] kube::Error),
     /// Which generations are in use could not be found out, so none may go.
     #[error("which generations of the Tag are in use could not be found out: {0}")]

@@ -43,7 +43,7 @@ impl Ear {
     fn hear(&self, pushed: &Reference) {
         let meant = self.repositories.meant(pushed, &self.tags, &self.context.registry);
         tracing::debug!(%pushed, tags = meant.len(), "told of a push");
-        self.metrics.heard(!meant.is_empty());
+        self.metrics.hinted(!meant.is_empty());
         for tag in meant {
             if self.context.hint(&tag) {
                 // Nobody listens only while everything is being shut down.

@@ -45,7 +45,7 @@ impl Metrics {
         registry.register("imports", imports, self.imports.clone());
         let failures = "Imports and copies that failed, by the reason in the Tag's conditions";
         registry.register("import_failures", failures, self.failures.clone());
-        let looks = "Looks at a registry without a person, by whether they saw a new digest";
+        let looks = "Looks at a registry without a person, by what they saw";
         registry.register("looks", looks, self.looks.clone());
         let waiting = "Looks and imports that wait for their turn at a registry";
         registry.register("looks_waiting", waiting, self.waiting.clone());
@@ -67,11 +67,12 @@ impl Metrics {
         self.failures.get_or_create(&Failure { reason }).inc();
     }
 
-    pub(crate) fn looked(&self, is_new: bool) {
-        self.looks.get_or_create(&Look { outcome: if is_new { "new" } else { "same" } }).inc();
+    /// A look without a person came to its end: `new`, `same` or `failed`.
+    pub(crate) fn looked(&self, outcome: &'static str) {
+        self.looks.get_or_create(&Look { outcome }).inc();
     }
 
-    pub(crate) fn heard(&self, is_meant: bool) {
+    pub(crate) fn hinted(&self, is_meant: bool) {
         self.hints.get_or_create(&Hint { tags: if is_meant { "matched" } else { "none" } }).inc();
     }
 
@@ -91,8 +92,8 @@ mod tests {
         metrics.register(&mut registry);
         metrics.imported(Trigger::Push);
         metrics.failed("NotFound");
-        metrics.looked(true);
-        metrics.heard(false);
+        metrics.looked("new");
+        metrics.hinted(false);
         metrics.waits(2);
         metrics.waits(-1);
         let mut text = String::new();

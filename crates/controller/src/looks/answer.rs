@@ -10,7 +10,7 @@ use tagger_core::policy::Choice;
 use tagger_core::reference::{Digest, Reference, TagName};
 use tagger_registry::{Client, Fault, Resolved, Retry};
 
-use super::{Heard, Looking, Seen, Urgency};
+use super::{Looking, Reply, Sight, Urgency};
 use crate::credentials::{Access, Credentials};
 use crate::mirrors::Failure;
 use crate::tags::outcome;
@@ -27,35 +27,40 @@ impl Eyes {
     /// Looks with these credentials.
     pub(crate) fn looking(credentials: Arc<Credentials>) -> Looking {
         let eyes = Arc::new(Self(credentials));
-        Arc::new(move |tag, urgency| -> BoxFuture<'static, (Heard, Seen)> {
+        Arc::new(move |tag, urgency| -> BoxFuture<'static, (Reply, Sight)> {
             let eyes = eyes.clone();
             async move { eyes.look(&tag, urgency).await }.boxed()
         })
     }
 
-    async fn look(&self, tag: &Tag, urgency: Urgency) -> (Heard, Seen) {
+    async fn look(&self, tag: &Tag, urgency: Urgency) -> (Reply, Sight) {
         // Whoever asks has read both of them; they can't fail here.
         let (Ok(from), Ok(choice)) = (tag.spec.from.parse::<Reference>(), tag.spec.choice()) else {
-            return (Heard::Unknown, Err(Failure::internal()));
+            return (Reply::Unknown, Sight::Seen(Err(Failure::internal())));
         };
         let access = self.0.of(tag).await;
         if let (None, Some(why)) = (from.registry(), access.uncertainty()) {
             // A registry that refuses us for that would be passed over, and the image of the next one taken.
-            return (Heard::Unknown, Err(Failure::without_secrets(&from, &why)));
+            return (Reply::Unknown, Sight::Seen(Err(Failure::without_secrets(&from, &why))));
         }
-        let client = match urgency {
+        // Only what a look begins with can wait: what was asked by then would be for nothing.
+        let first = match urgency {
             Urgency::Urgent => access.client.clone(),
             Urgency::Patient => access.client.patient(),
         };
-        let sight = Sight { client: &client, tag, from: &from };
-        let seen = match choice {
-            None => sight.resolve(&from).await,
-            Some(choice) => sight.choose(&choice).await,
+        let question = Question { first: &first, client: &access.client, tag, from: &from };
+        let answer = match choice {
+            None => question.resolve(&first, &from).await,
+            Some(choice) => question.choose(&choice).await,
         };
-        match seen {
-            Ok(resolved) => (Heard::Answer, Ok(resolved)),
-            Err(Blind::Choice(failure)) => (Heard::Answer, Err(failure)),
-            Err(Blind::Registry(error)) => (heard(error.fault()), Err(self.failure(&access, &error).await)),
+        match answer {
+            Ok(resolved) => (Reply::Answer, Sight::Seen(Ok(resolved))),
+            Err(Blind::Nothing(failure)) => (Reply::Answer, Sight::Seen(Err(failure))),
+            Err(Blind::NothingYet(failure)) => (Reply::Answer, Sight::NotYet(failure)),
+            Err(Blind::Registry(error)) => match error.fault() {
+                Fault::Deferred { left } => (Reply::Unknown, Sight::PutOff(*left)),
+                fault => (reply(fault), Sight::Seen(Err(self.failure(&access, &error).await))),
+            },
         }
     }
 
@@ -65,19 +70,21 @@ impl Eyes {
     }
 }
 
-fn heard(fault: &Fault) -> Heard {
+fn reply(fault: &Fault) -> Reply {
     match fault {
-        Fault::Unreachable { .. } | Fault::Timeout { .. } => Heard::Silence,
+        Fault::Unreachable { .. } | Fault::Timeout { .. } => Reply::Silence,
         // It may have been told without a request.
-        Fault::RateLimited { .. } | Fault::Deferred { .. } => Heard::Unknown,
-        _ => Heard::Answer,
+        Fault::RateLimited { .. } => Reply::Unknown,
+        _ => Reply::Answer,
     }
 }
 
 /// Why nothing was seen.
 enum Blind {
     Registry(tagger_registry::Error),
-    Choice(Failure),
+    Nothing(Failure),
+    /// It may be there in a moment.
+    NothingYet(Failure),
 }
 
 impl From<tagger_registry::Error> for Blind {
@@ -86,27 +93,28 @@ impl From<tagger_registry::Error> for Blind {
     }
 }
 
-/// One look: who asks, for whom, and where.
-struct Sight<'a> {
+/// One look: who asks first and then, for whom, and where.
+struct Question<'a> {
+    first: &'a Client,
     client: &'a Client,
     tag: &'a Tag,
     from: &'a Reference,
 }
 
-impl Sight<'_> {
-    async fn resolve(&self, reference: &Reference) -> Result<Resolved, Blind> {
+impl Question<'_> {
+    async fn resolve(&self, client: &Client, reference: &Reference) -> Result<Resolved, Blind> {
         let known = outcome::known_here(self.tag, self.from);
-        Ok(self.client.resolve(reference, |digest| known.get(digest).cloned()).await?)
+        Ok(client.resolve(reference, |digest| known.get(digest).cloned()).await?)
     }
 
     async fn choose(&self, choice: &Choice) -> Result<Resolved, Blind> {
         if let Some(sibling) = choice.sibling() {
             return self.choose_sibling(choice, sibling).await;
         }
-        let tags = self.client.list(self.from).await?;
+        let tags = self.first.list(self.from).await?;
         match choice.choose(tags.iter()) {
-            Some(chosen) => self.resolve(&self.from.with_tag(chosen)).await,
-            None => Err(Blind::Choice(self.nothing(format!(
+            Some(chosen) => self.resolve(self.client, &self.from.with_tag(chosen)).await,
+            None => Err(Blind::Nothing(self.nothing(format!(
                 "none of its {} tags is one that spec.policy and spec.filterTags choose",
                 tags.len()
             )))),
@@ -115,14 +123,14 @@ impl Sight<'_> {
 
     /// The candidate that has the digest of the sibling. While that has not moved, it is the only one to be asked.
     async fn choose_sibling(&self, choice: &Choice, sibling: &TagName) -> Result<Resolved, Blind> {
-        let digest = self.client.digest(&self.from.with_tag(sibling)).await?;
+        let digest = self.first.digest(&self.from.with_tag(sibling)).await?;
         if let Some(known) = self.unmoved(choice, &digest) {
             return Ok(known);
         }
         let tags = self.client.list(self.from).await?;
         let candidates = choice.candidates(tags.iter());
         if candidates.len() > CANDIDATES {
-            return Err(Blind::Choice(self.nothing(format!(
+            return Err(Blind::Nothing(self.nothing(format!(
                 "{} tags may be the sibling of {sibling}, and at most {CANDIDATES} are asked; narrow spec.filterTags",
                 candidates.len()
             ))));
@@ -134,14 +142,14 @@ impl Sight<'_> {
         let Some((chosen, _)) = same.try_next().await? else {
             let why =
                 format!("no other tag that spec.filterTags lets pass has the digest of {sibling}, {digest}");
-            return Err(Blind::Choice(Failure { retry: Retry::Soon, ..self.nothing(why) }));
+            return Err(Blind::NothingYet(Failure { retry: Retry::Soon, ..self.nothing(why) }));
         };
-        let resolved = self.resolve(&self.from.with_tag(&chosen)).await?;
+        let resolved = self.resolve(self.client, &self.from.with_tag(&chosen)).await?;
         match resolved.digest == digest {
             true => Ok(resolved),
             false => {
                 let why = format!("{chosen} moved while it was looked at as the sibling of {sibling}");
-                Err(Blind::Choice(Failure { retry: Retry::Soon, ..self.nothing(why) }))
+                Err(Blind::NothingYet(Failure { retry: Retry::Soon, ..self.nothing(why) }))
             }
         }
     }

@@ -11,6 +11,7 @@ mod voice;
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -20,7 +21,8 @@ use tagger_api::Tag;
 use tagger_core::reference::Registry;
 use tagger_registry::Resolved;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::attention::{Attention, Count};
@@ -30,13 +32,30 @@ use crate::retries::until;
 pub(crate) use answer::Eyes;
 pub(crate) use queue::Urgency;
 use queue::{Next, Queue};
-pub(crate) use voice::Heard;
+pub(crate) use voice::Reply;
 
 /// What a registry was seen to have, or why nothing was.
 pub(crate) type Seen = Result<Resolved, Failure>;
 
+/// What one try to look at a registry comes to.
+#[derive(Debug)]
+pub(crate) enum Sight {
+    /// What was seen, or why nothing was.
+    Seen(Seen),
+    /// Nobody was asked: it is to be tried again after so long.
+    PutOff(Duration),
+    /// Nothing yet, of what may well be there in a moment.
+    NotYet(Failure),
+}
+
 /// How a registry is looked at.
-pub(crate) type Looking = Arc<dyn Fn(Arc<Tag>, Urgency) -> BoxFuture<'static, (Heard, Seen)> + Send + Sync>;
+pub(crate) type Looking = Arc<dyn Fn(Arc<Tag>, Urgency) -> BoxFuture<'static, (Reply, Sight)> + Send + Sync>;
+
+/// How many looks are under way at once, at all registries together: each may hold a list of tags in memory.
+const ALL_AT_ONCE: usize = 512;
+/// How soon one looks again for what may be there in a moment, and for how long before it is told that nothing is.
+const MOMENT: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a reconcile finds of the look that it wants.
 #[derive(Debug)]
@@ -58,6 +77,7 @@ pub(crate) struct Looks(Arc<Inner>);
 
 struct Inner {
     at_once: usize,
+    all: Semaphore,
     looking: Looking,
     attention: Arc<Attention>,
     metrics: Metrics,
@@ -80,19 +100,34 @@ struct Line {
     timer: Option<Timestamp>,
 }
 
+impl Line {
+    fn new(at_once: usize, registry: &Option<Registry>) -> Self {
+        Self { queue: Queue::new(at_once, registry.is_some()), timer: None }
+    }
+}
+
 struct Look {
     ticket: u64,
     tag: Arc<Tag>,
     registry: Option<Registry>,
     urgency: Urgency,
+    /// When it was asked for.
+    asked: Instant,
     state: State,
 }
 
 enum State {
     Waits,
+    /// It waits for a while before it waits for its turn again.
+    Rests,
     Begins,
-    UnderWay { _task: AbortOnDropHandle<()> },
-    Ended { heard: Count, seen: Seen },
+    UnderWay {
+        _task: AbortOnDropHandle<()>,
+    },
+    Ended {
+        heard: Count,
+        seen: Seen,
+    },
 }
 
 impl State {
@@ -110,8 +145,8 @@ impl Looks {
         metrics: Metrics,
         ended: mpsc::UnboundedSender<ObjectRef<Tag>>,
     ) -> Self {
-        let (runtime, table) = (Handle::current(), Mutex::default());
-        Self(Arc::new(Inner { at_once, looking, attention, metrics, ended, runtime, table }))
+        let (runtime, table, all) = (Handle::current(), Mutex::default(), Semaphore::new(ALL_AT_ONCE));
+        Self(Arc::new(Inner { at_once, all, looking, attention, metrics, ended, runtime, table }))
     }
 
     /// Asks for a look at the registry of a Tag's `from`, or finds the one that was asked for. One for another version of the
@@ -131,18 +166,19 @@ impl Looks {
             self.forget(&mut table, uid);
         }
         let Table { looks, queues, tickets, .. } = &mut *table;
-        let line = |registry: &Option<Registry>| {
-            let is_judged = registry.is_some();
-            Line { queue: Queue::new(self.0.at_once, is_judged), timer: None }
-        };
         let registry = match looks.get_mut(uid) {
             Some(Look { state: State::Ended { heard, seen }, .. }) => {
                 return Found::Ended { heard: *heard, seen: seen.clone() };
             }
             Some(look) => {
-                if let Some(line) = queues.get_mut(&look.registry).filter(|_| look.urgency < urgency) {
+                if look.urgency < urgency {
                     look.urgency = urgency;
-                    line.queue.hurry(look.ticket);
+                    if let Some(line) = queues.get_mut(&look.registry) {
+                        line.queue.hurry(look.ticket);
+                    }
+                }
+                if matches!(look.state, State::Rests) && urgency == Urgency::Urgent {
+                    self.wait(look, queues, uid);
                 }
                 look.registry.clone()
             }
@@ -153,11 +189,9 @@ impl Looks {
                     // One that was silent is remembered for its own Tags, and they may be gone.
                     queues.retain(|_, line| !line.queue.is_idle(now));
                 }
-                let line = queues.entry(registry.clone()).or_insert_with_key(line);
-                line.queue.add(*tickets, uid, urgency);
-                self.0.metrics.waits(1);
-                let (ticket, tag, state) = (*tickets, tag.clone(), State::Waits);
-                let look = Look { ticket, tag, registry: registry.clone(), urgency, state };
+                let (ticket, tag, asked, state) = (*tickets, tag.clone(), Instant::now(), State::Waits);
+                let mut look = Look { ticket, tag, registry: registry.clone(), urgency, asked, state };
+                self.wait(&mut look, queues, uid);
                 looks.insert(uid.to_owned(), look);
                 registry
             }
@@ -172,7 +206,7 @@ impl Looks {
     fn go_on(&self, registry: &Option<Registry>) {
         while let Some((uid, ticket, tag, urgency)) = self.next(registry) {
             let place =
-                Place { looks: self.clone(), registry: registry.clone(), urgency, heard: Heard::Unknown };
+                Place { looks: self.clone(), registry: registry.clone(), urgency, reply: Reply::Unknown };
             let task = self.0.runtime.spawn(self.clone().look(uid.clone(), ticket, tag, place));
             let task = AbortOnDropHandle::new(task);
             let mut table = self.table();
@@ -226,21 +260,52 @@ impl Looks {
 
     /// One look, in a task of its own.
     async fn look(self, uid: String, ticket: u64, tag: Arc<Tag>, mut place: Place) {
+        // It is never closed.
+        let one_of_all = self.0.all.acquire().await.ok();
         let heard = self.0.attention.heard(&uid);
         let reference = ObjectRef::from_obj(&*tag);
         let looking = (self.0.looking)(tag, place.urgency);
         let outcome = AssertUnwindSafe(looking).catch_unwind().await;
-        let (voice, seen) = outcome.unwrap_or_else(|_| (Heard::Unknown, Err(Failure::internal())));
-        place.heard = voice;
-        {
+        let (reply, sight) =
+            outcome.unwrap_or_else(|_| (Reply::Unknown, Sight::Seen(Err(Failure::internal()))));
+        drop(one_of_all);
+        place.reply = reply;
+        let rests = {
             let mut table = self.table();
-            if let Some(look) = table.looks.get_mut(&uid).filter(|look| look.ticket == ticket) {
-                look.state = State::Ended { heard, seen };
-            }
-        }
+            let Some(look) = table.looks.get_mut(&uid).filter(|look| look.ticket == ticket) else { return };
+            let (seen, rests) = match sight {
+                Sight::Seen(seen) => (Some(seen), Duration::ZERO),
+                Sight::PutOff(pause) => (None, pause),
+                Sight::NotYet(failure) if look.asked.elapsed() >= PATIENCE => (Some(Err(failure)), MOMENT),
+                Sight::NotYet(_) => (None, MOMENT),
+            };
+            let ended = seen.is_some();
+            look.state = seen.map_or(State::Rests, |seen| State::Ended { heard, seen });
+            (!ended).then_some(rests)
+        };
         drop(place);
-        // Nobody listens only while everything is being shut down.
-        let _ = self.0.ended.send(reference);
+        match rests {
+            Some(pause) => self.again(uid, ticket, pause),
+            // Nobody listens only while everything is being shut down.
+            None => drop(self.0.ended.send(reference)),
+        }
+    }
+
+    /// Has a look wait for its turn again after a pause. By its ticket it is before those that came later.
+    fn again(&self, uid: String, ticket: u64, pause: Duration) {
+        let looks = self.clone();
+        self.0.runtime.spawn(async move {
+            tokio::time::sleep(pause).await;
+            let registry = {
+                let mut table = looks.table();
+                let Table { looks: all, queues, is_stopped: false, .. } = &mut *table else { return };
+                let rests = |look: &&mut Look| look.ticket == ticket && matches!(look.state, State::Rests);
+                let Some(look) = all.get_mut(&uid).filter(rests) else { return };
+                looks.wait(look, queues, &uid);
+                look.registry.clone()
+            };
+            looks.go_on(&registry);
+        });
     }
 
     /// Has a Tag reconciled again.
@@ -269,6 +334,15 @@ impl Looks {
         table.queues.clear();
     }
 
+    /// Has a look wait for its turn.
+    fn wait(&self, look: &mut Look, queues: &mut HashMap<Option<Registry>, Line>, uid: &str) {
+        look.state = State::Waits;
+        let line = queues.entry(look.registry.clone());
+        let line = line.or_insert_with_key(|registry| Line::new(self.0.at_once, registry));
+        line.queue.add(look.ticket, uid, look.urgency);
+        self.0.metrics.waits(1);
+    }
+
     fn forget(&self, table: &mut Table, uid: &str) {
         let Some(Look { ticket, registry, state: State::Waits, .. }) = table.looks.remove(uid) else {
             return;
@@ -289,7 +363,7 @@ struct Place {
     looks: Looks,
     registry: Option<Registry>,
     urgency: Urgency,
-    heard: Heard,
+    reply: Reply,
 }
 
 impl Drop for Place {
@@ -298,7 +372,7 @@ impl Drop for Place {
         let Table { looks, queues, .. } = &mut *table;
         let fell_silent = queues
             .get_mut(&self.registry)
-            .is_some_and(|line| line.queue.ended(self.urgency, self.heard, Timestamp::now()));
+            .is_some_and(|line| line.queue.ended(self.urgency, self.reply, Timestamp::now()));
         if fell_silent && let Some(line) = queues.get(&self.registry) {
             // They wait for longer than they may have thought, and their Tags say so.
             for look in line.queue.urgent().filter_map(|uid| looks.get(uid)) {

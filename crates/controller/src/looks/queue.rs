@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::voice::{Heard, Voice};
+use super::voice::{Reply, Voice};
 
 /// How soon a look is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,14 +90,14 @@ impl Queue {
     }
 
     /// Notes that a look has ended. Says whether the registry fell silent with it.
-    pub(super) fn ended(&mut self, urgency: Urgency, heard: Heard, now: Timestamp) -> bool {
+    pub(super) fn ended(&mut self, urgency: Urgency, reply: Reply, now: Timestamp) -> bool {
         self.under_way[urgency as usize] = self.under_way[urgency as usize].saturating_sub(1);
         if !self.is_judged {
             return false;
         }
         let before = self.voice;
-        self.voice = before.after(heard, now);
-        heard == Heard::Silence && self.voice != before
+        self.voice = before.after(reply, now);
+        reply == Reply::Silence && self.voice != before
     }
 
     /// Until when the registry is left alone, as far as that is known.
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(begun(&mut queue, 0), ["4", "1", "2"]);
         queue.add(5, "5", Urgent);
         assert_eq!(begun(&mut queue, 0), ["5"], "a place is left for it");
-        queue.ended(Patient, Heard::Answer, at(0));
+        queue.ended(Patient, Reply::Answer, at(0));
         assert_eq!(begun(&mut queue, 0), ["3"]);
         assert_eq!(queue.waits(), [0, 0]);
     }
@@ -166,7 +166,7 @@ mod tests {
         queue.hurry(2);
         queue.remove(1);
         assert_eq!(begun(&mut queue, 0), ["2"]);
-        queue.ended(Urgent, Heard::Answer, at(0));
+        queue.ended(Urgent, Reply::Answer, at(0));
         assert_eq!(begun(&mut queue, 0), ["3"]);
     }
 
@@ -179,15 +179,15 @@ mod tests {
     fn a_silent_registry_is_left_alone_and_then_tried_by_one() {
         let mut queue = queue(4, &[(1, Urgent), (2, Urgent)]);
         assert_eq!(begun(&mut queue, 0).len(), 2);
-        assert!(queue.ended(Urgent, Heard::Silence, at(0)));
-        assert!(!queue.ended(Urgent, Heard::Silence, at(0)), "it is news once");
+        assert!(queue.ended(Urgent, Reply::Silence, at(0)));
+        assert!(!queue.ended(Urgent, Reply::Silence, at(0)), "it is news once");
         queue.add(3, "3", Urgent);
         queue.add(4, "4", Urgent);
         assert_eq!((queue.next(at(1)), queue.held_until(at(1))), (Next::At(at(5)), Some(at(5))));
         assert_eq!(begun(&mut queue, 5), ["3"]);
-        queue.ended(Urgent, Heard::Answer, at(6));
+        queue.ended(Urgent, Reply::Answer, at(6));
         assert_eq!((begun(&mut queue, 6), queue.held_until(at(6))), (vec!["4".to_owned()], None));
-        queue.ended(Urgent, Heard::Answer, at(6));
+        queue.ended(Urgent, Reply::Answer, at(6));
         assert!(queue.is_idle(at(6)));
     }
 
@@ -195,7 +195,7 @@ mod tests {
     fn a_silence_that_nobody_asks_about_any_more_is_forgotten() {
         let mut queue = queue(4, &[(1, Urgent)]);
         assert_eq!(begun(&mut queue, 0).len(), 1);
-        queue.ended(Urgent, Heard::Silence, at(0));
+        queue.ended(Urgent, Reply::Silence, at(0));
         assert!(!queue.is_idle(at(600)), "those who failed come back to it");
         assert!(queue.is_idle(at(7200)));
     }
@@ -205,7 +205,7 @@ mod tests {
         let mut queue = Queue::new(1, false);
         queue.add(1, "1", Urgent);
         assert_eq!(begun(&mut queue, 0).len(), 1);
-        assert!(!queue.ended(Urgent, Heard::Silence, at(0)));
+        assert!(!queue.ended(Urgent, Reply::Silence, at(0)));
         queue.add(2, "2", Urgent);
         assert_eq!(begun(&mut queue, 0).len(), 1);
     }

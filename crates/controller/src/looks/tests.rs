@@ -1,18 +1,25 @@
 //! Looks that are asked for, with a registry that answers when it is told to.
 
 use super::*;
-use std::time::Duration;
 
 use futures::FutureExt;
 use tagger_api::TagSpec;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 
+/// Ends a look that began.
+type Answer = tokio::sync::oneshot::Sender<(Reply, Sight)>;
+
+/// A look that came to nothing, for good.
+fn failed(reply: Reply) -> (Reply, Sight) {
+    (reply, Sight::Seen(Err(Failure::internal())))
+}
+
 /// A registry whose looks begin here, and end when they are told how.
 struct Stage {
     looks: Looks,
     attention: Arc<Attention>,
-    begun: UnboundedReceiver<(String, Urgency, tokio::sync::oneshot::Sender<Heard>)>,
+    begun: UnboundedReceiver<(String, Urgency, Answer)>,
     ended: UnboundedReceiver<ObjectRef<Tag>>,
 }
 
@@ -24,7 +31,7 @@ impl Stage {
         let looking: Looking = Arc::new(move |tag, urgency| {
             let (answer, answered) = tokio::sync::oneshot::channel();
             begin.send((uid(&tag).to_owned(), urgency, answer)).unwrap();
-            async move { (answered.await.unwrap(), Err(Failure::internal())) }.boxed()
+            async move { answered.await.unwrap() }.boxed()
         });
         let looks = Looks::new(at_once, looking, attention.clone(), Metrics::default(), end);
         Self { looks, attention, begun, ended }
@@ -34,7 +41,7 @@ impl Stage {
         self.looks.ask(&tag(uid, 1), Some(&"quay.io".parse().unwrap()), urgency)
     }
 
-    async fn begin(&mut self) -> (String, tokio::sync::oneshot::Sender<Heard>) {
+    async fn begin(&mut self) -> (String, Answer) {
         let (uid, _, answer) = timeout(Duration::from_secs(9), self.begun.recv()).await.unwrap().unwrap();
         (uid, answer)
     }
@@ -58,7 +65,7 @@ async fn a_look_is_found_while_it_is_made_and_what_was_seen_until_that_was_noted
     let (_, answer) = stage.begin().await;
     stage.attention.hint("a");
     assert!(matches!(stage.ask("a", Urgency::Urgent), Found::Busy(None)));
-    answer.send(Heard::Answer).unwrap();
+    answer.send(failed(Reply::Answer)).unwrap();
     assert_eq!(stage.ended.recv().await.unwrap().name, "a");
     for _ in 0..2 {
         let found = stage.ask("a", Urgency::Urgent);
@@ -74,7 +81,7 @@ async fn what_was_seen_for_an_older_specification_is_not_believed() {
     let mut stage = Stage::new(1);
     stage.ask("a", Urgency::Urgent);
     let (_, answer) = stage.begin().await;
-    answer.send(Heard::Answer).unwrap();
+    answer.send(failed(Reply::Answer)).unwrap();
     stage.ended.recv().await.unwrap();
     let again = stage.looks.ask(&tag("a", 2), Some(&"quay.io".parse().unwrap()), Urgency::Urgent);
     assert!(matches!(again, Found::Busy(None)));
@@ -104,7 +111,7 @@ async fn a_patient_look_that_is_asked_for_urgently_goes_first() {
     stage.ask("a", Urgency::Patient);
     stage.ask("b", Urgency::Patient);
     stage.ask("b", Urgency::Urgent);
-    answer.send(Heard::Answer).unwrap();
+    answer.send(failed(Reply::Answer)).unwrap();
     assert_eq!(stage.begin().await.0, "b");
 }
 
@@ -120,7 +127,7 @@ async fn a_patient_look_under_way_is_made_anew_when_it_is_wanted_urgently_and_an
     let (_, answer) = stage.begin().await;
     assert!(slow.is_closed(), "nobody waits for it any more");
     stage.nothing_begins().await;
-    answer.send(Heard::Answer).unwrap();
+    answer.send(failed(Reply::Answer)).unwrap();
     stage.ended.recv().await.unwrap();
     assert!(matches!(stage.ask("a", Urgency::Patient), Found::Ended { heard: 1, .. }));
 }
@@ -142,14 +149,14 @@ async fn a_silent_registry_is_left_alone_those_who_wait_are_told_and_one_tries()
     let (_, answer) = stage.begin().await;
     stage.ask("b", Urgency::Urgent);
     stage.ask("c", Urgency::Patient);
-    answer.send(Heard::Silence).unwrap();
+    answer.send(failed(Reply::Silence)).unwrap();
     let told = [stage.ended.recv().await.unwrap().name, stage.ended.recv().await.unwrap().name];
     assert!(told.contains(&"a".into()) && told.contains(&"b".into()), "{told:?}");
     assert!(matches!(stage.ask("b", Urgency::Urgent), Found::Busy(Some(_))));
     let (uid, answer) = stage.begin().await;
     assert_eq!(uid, "b");
     stage.nothing_begins().await;
-    answer.send(Heard::Answer).unwrap();
+    answer.send(failed(Reply::Answer)).unwrap();
     assert_eq!(stage.begin().await.0, "c");
 }
 
@@ -177,7 +184,7 @@ async fn ten_thousand_tags_that_come_and_go_leave_nothing() {
         if number % 3 == 0 {
             // It has ended, or is under way, or waits.
             while let Some(Some((_, _, answer))) = stage.begun.recv().now_or_never() {
-                let _ = answer.send(Heard::Answer);
+                let _ = answer.send(failed(Reply::Answer));
             }
             tokio::task::yield_now().await;
         }
@@ -189,6 +196,49 @@ async fn ten_thousand_tags_that_come_and_go_leave_nothing() {
     stage.looks.ask(&tag("last", 1), Some(&"quay.io".parse().unwrap()), Urgency::Urgent);
     let table = stage.looks.table();
     assert_eq!((table.looks.len(), table.queues.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_poll_that_is_put_off_is_made_later_and_a_push_does_not_wait_for_that() {
+    let mut stage = Stage::new(1);
+    stage.ask("a", Urgency::Patient);
+    let (_, answer) = stage.begin().await;
+    stage.ask("b", Urgency::Patient);
+    answer.send((Reply::Unknown, Sight::PutOff(Duration::from_millis(100)))).unwrap();
+    let (uid, answer) = stage.begin().await;
+    assert_eq!(uid, "b", "its place is free while it rests");
+    answer.send((Reply::Unknown, Sight::PutOff(Duration::from_secs(600)))).unwrap();
+    let (uid, answer) = stage.begin().await;
+    assert_eq!(uid, "a");
+    answer.send(failed(Reply::Answer)).unwrap();
+    assert_eq!(stage.ended.recv().await.unwrap().name, "a");
+    assert!(matches!(stage.ask("b", Urgency::Patient), Found::Busy(None)));
+    stage.nothing_begins().await;
+    stage.ask("b", Urgency::Urgent);
+    assert_eq!(stage.begin().await.0, "b");
+}
+
+#[tokio::test]
+async fn what_may_be_there_in_a_moment_is_looked_for_again_before_anybody_is_told() {
+    tokio::time::pause();
+    let mut stage = Stage::new(1);
+    let began = tokio::time::Instant::now();
+    stage.ask("a", Urgency::Urgent);
+    let mut times = 0;
+    loop {
+        tokio::select! {
+            begun = stage.begun.recv() => {
+                begun.unwrap().2.send((Reply::Answer, Sight::NotYet(Failure::internal()))).unwrap();
+                times += 1;
+            }
+            ended = stage.ended.recv() => {
+                assert_eq!(ended.unwrap().name, "a");
+                break;
+            }
+        }
+    }
+    assert_eq!((times, began.elapsed().as_secs()), (11, PATIENCE.as_secs()));
+    assert!(matches!(stage.ask("a", Urgency::Urgent), Found::Ended { seen: Err(_), .. }));
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ pub(super) enum Voice {
 
 /// What a look learned of a registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum Reply {
     /// An answer, whatever it said.
     Answer,
     /// Nothing.
@@ -56,13 +56,13 @@ impl Voice {
     }
 
     /// What is known after a look. Those that began before the silence was noted count once.
-    pub(super) fn after(self, heard: Heard, now: Timestamp) -> Self {
-        match (heard, self) {
-            (Heard::Answer, _) => Self::Answers,
-            (Heard::Unknown, Self::Tried { times }) => Self::Silent { until: now, times },
-            (Heard::Unknown, _) | (Heard::Silence, Self::Silent { .. }) => self,
-            (Heard::Silence, Self::Answers) => Self::silent(0, now),
-            (Heard::Silence, Self::Tried { times }) => Self::silent(times.saturating_add(1), now),
+    pub(super) fn after(self, reply: Reply, now: Timestamp) -> Self {
+        match (reply, self) {
+            (Reply::Answer, _) => Self::Answers,
+            (Reply::Unknown, Self::Tried { times }) => Self::Silent { until: now, times },
+            (Reply::Unknown, _) | (Reply::Silence, Self::Silent { .. }) => self,
+            (Reply::Silence, Self::Answers) => Self::silent(0, now),
+            (Reply::Silence, Self::Tried { times }) => Self::silent(times.saturating_add(1), now),
         }
     }
 
@@ -82,27 +82,27 @@ mod tests {
 
     #[test]
     fn a_registry_that_is_silent_is_left_alone_longer_each_time() {
-        let mut voice = Voice::Answers.after(Heard::Silence, at(0));
+        let mut voice = Voice::Answers.after(Reply::Silence, at(0));
         assert_eq!(voice, Voice::Silent { until: at(5), times: 0 });
-        assert_eq!(voice.after(Heard::Silence, at(1)), voice, "a burst counts once");
+        assert_eq!(voice.after(Reply::Silence, at(1)), voice, "a burst counts once");
         for (times, pause) in [(1, 10), (2, 20), (3, 40), (4, 60), (5, 60)] {
-            voice = Voice::Tried { times: times - 1 }.after(Heard::Silence, at(0));
+            voice = Voice::Tried { times: times - 1 }.after(Reply::Silence, at(0));
             assert_eq!(voice, Voice::Silent { until: at(pause), times });
         }
-        assert_eq!(voice.after(Heard::Answer, at(0)), Voice::Answers);
+        assert_eq!(voice.after(Reply::Answer, at(0)), Voice::Answers);
     }
 
     #[test]
     fn a_clock_that_is_set_back_leaves_no_registry_alone_for_a_day() {
-        let voice = Voice::Answers.after(Heard::Silence, at(86_400));
+        let voice = Voice::Answers.after(Reply::Silence, at(86_400));
         assert_eq!(voice.alone_until(at(86_400)), Some(at(86_405)));
         assert_eq!((voice.alone_until(at(86_405)), voice.alone_until(at(0))), (None, None));
     }
 
     #[test]
     fn a_trial_that_was_given_up_is_made_again_at_once() {
-        let voice = Voice::Tried { times: 3 }.after(Heard::Unknown, at(7));
+        let voice = Voice::Tried { times: 3 }.after(Reply::Unknown, at(7));
         assert_eq!(voice, Voice::Silent { until: at(7), times: 3 });
-        assert_eq!(Voice::Answers.after(Heard::Unknown, at(7)), Voice::Answers);
+        assert_eq!(Voice::Answers.after(Reply::Unknown, at(7)), Voice::Answers);
     }
 }

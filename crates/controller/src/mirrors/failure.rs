@@ -80,11 +80,6 @@ impl Failure {
         Self { reason: "Internal", message, end: End::Source, retry: Retry::Soon }
     }
 
-    /// Whether it was put off by ourselves, and nobody was asked.
-    pub(crate) fn is_deferred(&self) -> bool {
-        self.reason == "Deferred"
-    }
-
     /// Whether the image is not to be had any more where it came from, until a person changes something there.
     pub(crate) fn is_lost(&self) -> bool {
         self.end == End::Source && self.retry == Retry::WhenChanged

@@ -37,6 +37,8 @@ pub(super) struct Intake {
     pub(super) trigger: Trigger,
     /// What was seen.
     pub(super) resolved: Resolved,
+    /// Whether nothing but tracking asked for it.
+    pub(super) is_tracked: bool,
     /// How many hints there had been when the look began.
     pub(super) heard: Count,
 }
@@ -96,32 +98,30 @@ impl Context {
             Ok(resolved) => resolved,
             Err(failure) => {
                 self.looks.done(uid(tag));
-                if let (true, Retry::After(pause)) = (failure.is_deferred(), failure.retry) {
-                    // Nobody was asked, and nothing failed: there is nothing to tell.
-                    if urgency == Urgency::Urgent {
-                        // A poll was put off, and what was told of meanwhile is not.
-                        return Ok(Looked::Later(Action::requeue(Duration::ZERO)));
-                    }
-                    let due = self.retries.failed(uid(tag), tag.metadata.generation, Some(pause), pause, now);
-                    return Ok(Looked::Later(Action::requeue(until(due, now))));
+                if imports.is_none() {
+                    self.metrics.looked("failed");
                 }
                 let what = format!("import of {}", tag.spec.from);
-                let least = if urgency == Urgency::Patient { SHORTEST_INTERVAL } else { Duration::ZERO };
+                let interval = aim.tracking.interval.unwrap_or(SHORTEST_INTERVAL);
+                let least = match (urgency, failure.retry) {
+                    (Urgency::Urgent, _) => Duration::ZERO,
+                    (Urgency::Patient, Retry::Soon) => SHORTEST_INTERVAL,
+                    (Urgency::Patient, _) => interval,
+                };
                 return self.give_up_for_now(tag, &what, &failure, least, now).await.map(Looked::Later);
             }
         };
         let new = |number, is_current| {
-            Looked::New(Intake { number, is_current, trigger, resolved: resolved.clone(), heard })
+            let is_tracked = imports.is_none();
+            Looked::New(Intake { number, is_current, trigger, resolved: resolved.clone(), is_tracked, heard })
         };
         let comes = match imports {
             Some(number) => Consequence::Import { number },
             None => consequence(situation.wanted, situation.history, &resolved.digest),
         };
-        if imports.is_none() {
-            self.metrics.looked(comes != Consequence::Nothing);
-        }
         match comes {
             Consequence::Nothing => {
+                self.metrics.looked("same");
                 self.noted(tag, aim, heard, now);
                 // It can be had, whatever was told before.
                 self.retries.forget(uid(tag));
@@ -171,6 +171,7 @@ impl Context {
         let raised = timely(Box::pin(api.patch_metadata(&tag.name_any(), &params, &patch))).await?;
         match raised {
             Ok(_) => {
+                self.metrics.looked("new");
                 self.attention.raised(uid(tag), number, trigger);
                 let note =
                     format!("{} has a new digest: spec.generation is raised to {number}", tag.spec.from);
@@ -205,7 +206,7 @@ impl Context {
         self.metrics.failed(reason);
         // What only a person can mend is asked for again as well: nobody tells Tagger when an image was pushed at last.
         let asked = match failure.retry {
-            Retry::After(pause) => Some(pause),
+            Retry::After(pause) => Some(pause.max(least)),
             Retry::Soon | Retry::WhenChanged => None,
         };
         let due = self.retries.failed(uid(tag), tag.metadata.generation, asked, least, now);
@@ -214,7 +215,8 @@ impl Context {
             None => failure.message.clone(),
         };
         tracing::warn!(namespace = tag.namespace(), name = tag.name_any(), reason, message, "{what} failed");
-        if self.write(tag, outcome::failed(tag, reason, message.clone(), now)).await? {
+        let is_news = !outcome::says(tag, reason);
+        if self.write(tag, outcome::failed(tag, reason, message.clone(), now)).await? && is_news {
             let note = format!("{what} failed: {message}");
             self.events.tell(tag.object_ref(&()), Tone::Warning, reason, "Import", note);
         }

@@ -99,6 +99,13 @@ pub(crate) fn suspended(tag: &Tag) -> State {
     }
 }
 
+/// Whether the conditions of a Tag give this reason already, for its specification as it stands.
+pub(crate) fn says(tag: &Tag, reason: &str) -> bool {
+    let Some(status) = &tag.status else { return false };
+    status.observed_generation == tag.metadata.generation
+        && status.conditions.iter().any(|told| told.type_ == "Ready" && told.reason == reason)
+}
+
 /// Kubernetes writes times to the second.
 pub(crate) fn whole_seconds(now: Timestamp) -> Timestamp {
     Timestamp::from_second(now.as_second()).unwrap_or(now)

@@ -282,6 +282,9 @@ impl Context {
             tracing::info!(namespace, name = tag.name_any(), "{note}");
             self.events.tell(tag.object_ref(&()), Tone::Normal, "Imported", "Import", note);
             self.metrics.imported(intake.trigger);
+            if intake.is_tracked {
+                self.metrics.looked("new");
+            }
             self.noted(tag, aim, intake.heard, now);
         }
         self.retries.forget(uid(tag));

@@ -51,6 +51,11 @@ impl Attention {
         Self { started, noted: Mutex::default() }
     }
 
+    /// When this process started.
+    pub(crate) fn started(&self) -> Timestamp {
+        self.started
+    }
+
     /// Notes that a registry told of a Tag. Says whether that is news: a burst is one hint until a look begins.
     pub(crate) fn hint(&self, uid: &str) -> bool {
         let mut all = self.lock();

@@ -26,16 +26,20 @@ struct Failures {
     version: Option<i64>,
     count: u32,
     due: Timestamp,
+    /// How long that was from when it was noted.
+    pause: Duration,
+    /// Whether somebody else asked for the pause.
+    is_asked: bool,
 }
 
 impl Retries {
     /// When the next try of this version of an object is due, if its last one failed.
     ///
-    /// A moment further away than any pause was noted by a clock that has been set back since: then it is due now.
+    /// A moment further away than its pause was noted by a clock that has been set back since: then it is due now.
     pub(crate) fn due(&self, uid: &str, version: Option<i64>, now: Timestamp) -> Option<Timestamp> {
         let failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = failures.get(uid).filter(|known| known.version == version)?;
-        Some(if until(known.due, now) > LONGEST_ASKED * 2 { now } else { known.due })
+        Some(if until(known.due, now) > known.pause { now } else { known.due })
     }
 
     /// Notes a failure, and says when the next try is due: after the pause that was asked for, or else after one that doubles
@@ -54,13 +58,20 @@ impl Retries {
         let pause = asked.map_or_else(|| pause(count).max(least), |asked| asked.clamp(FIRST, LONGEST_ASKED));
         let pause = spread(pause, uid);
         let due = after(now, pause);
-        failures.insert(uid.to_owned(), Failures { version, count, due });
+        failures.insert(uid.to_owned(), Failures { version, count, due, pause, is_asked: asked.is_some() });
         due
     }
 
-    /// Notes that an object is well, or gone. Says whether it was to be tried again.
-    pub(crate) fn forget(&self, uid: &str) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid).is_some()
+    /// Has an object that waits for its next try tried now, unless somebody asked for the pause. Says whether it waited.
+    pub(crate) fn hurry(&self, uid: &str) -> bool {
+        let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits = failures.get(uid).is_some_and(|known| !known.is_asked);
+        waits && failures.remove(uid).is_some()
+    }
+
+    /// Notes that an object is well, or gone.
+    pub(crate) fn forget(&self, uid: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 }
 
@@ -117,6 +128,27 @@ mod tests {
         let (retries, least) = (Retries::default(), Duration::from_secs(30));
         let due = retries.failed("uid", Some(1), None, least, Timestamp::UNIX_EPOCH);
         assert!((30..=38).contains(&until(due, Timestamp::UNIX_EPOCH).as_secs()));
+    }
+
+    #[test]
+    fn a_pause_of_a_day_is_kept() {
+        let (retries, day) = (Retries::default(), Duration::from_secs(86_400));
+        let due = retries.failed("uid", Some(1), None, day, Timestamp::UNIX_EPOCH);
+        assert!(until(due, Timestamp::UNIX_EPOCH) >= day);
+        assert_eq!(retries.due("uid", Some(1), Timestamp::UNIX_EPOCH), Some(due));
+    }
+
+    #[test]
+    fn who_is_told_of_a_push_does_not_wait_unless_the_registry_asked_for_that() {
+        let retries = Retries::default();
+        let failed = |asked| retries.failed("uid", Some(1), asked, Duration::ZERO, Timestamp::UNIX_EPOCH);
+        failed(Some(Duration::from_secs(30)));
+        assert!(!retries.hurry("uid"));
+        assert!(retries.due("uid", Some(1), Timestamp::UNIX_EPOCH).is_some());
+        failed(None);
+        assert!(retries.hurry("uid"));
+        assert_eq!(retries.due("uid", Some(1), Timestamp::UNIX_EPOCH), None);
+        assert!(!retries.hurry("uid"));
     }
 
     #[test]

@@ -21,8 +21,7 @@ use tagger_api::Tag;
 use tagger_core::reference::Registry;
 use tagger_registry::Resolved;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc};
-use tokio::time::Instant;
+use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::attention::{Attention, Count};
@@ -51,11 +50,10 @@ pub(crate) enum Sight {
 /// How a registry is looked at.
 pub(crate) type Looking = Arc<dyn Fn(Arc<Tag>, Urgency) -> BoxFuture<'static, (Reply, Sight)> + Send + Sync>;
 
-/// How many looks are under way at once, at all registries together: each may hold a list of tags in memory.
-const ALL_AT_ONCE: usize = 512;
-/// How soon one looks again for what may be there in a moment, and for how long before it is told that nothing is.
+/// How soon one looks again for what may be there in a moment; twice as long each time.
 const MOMENT: Duration = Duration::from_secs(2);
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How often one looks again for that before it is told that nothing is there.
+const AGAIN: u32 = 3;
 
 /// What a reconcile finds of the look that it wants.
 #[derive(Debug)]
@@ -77,7 +75,6 @@ pub(crate) struct Looks(Arc<Inner>);
 
 struct Inner {
     at_once: usize,
-    all: Semaphore,
     looking: Looking,
     attention: Arc<Attention>,
     metrics: Metrics,
@@ -111,9 +108,26 @@ struct Look {
     tag: Arc<Tag>,
     registry: Option<Registry>,
     urgency: Urgency,
-    /// When it was asked for.
-    asked: Instant,
+    /// How often it began.
+    begun: u32,
+    /// How often it saw nothing yet.
+    in_vain: u32,
     state: State,
+}
+
+impl Look {
+    fn begins(&self) -> bool {
+        matches!(self.state, State::Begins)
+    }
+}
+
+/// A look that is about to begin.
+struct Beginning {
+    uid: String,
+    ticket: u64,
+    begun: u32,
+    tag: Arc<Tag>,
+    urgency: Urgency,
 }
 
 enum State {
@@ -145,8 +159,8 @@ impl Looks {
         metrics: Metrics,
         ended: mpsc::UnboundedSender<ObjectRef<Tag>>,
     ) -> Self {
-        let (runtime, table, all) = (Handle::current(), Mutex::default(), Semaphore::new(ALL_AT_ONCE));
-        Self(Arc::new(Inner { at_once, all, looking, attention, metrics, ended, runtime, table }))
+        let (runtime, table) = (Handle::current(), Mutex::default());
+        Self(Arc::new(Inner { at_once, looking, attention, metrics, ended, runtime, table }))
     }
 
     /// Asks for a look at the registry of a Tag's `from`, or finds the one that was asked for. One for another version of the
@@ -189,8 +203,10 @@ impl Looks {
                     // One that was silent is remembered for its own Tags, and they may be gone.
                     queues.retain(|_, line| !line.queue.is_idle(now));
                 }
-                let (ticket, tag, asked, state) = (*tickets, tag.clone(), Instant::now(), State::Waits);
-                let mut look = Look { ticket, tag, registry: registry.clone(), urgency, asked, state };
+                let (ticket, tag, registry) = (*tickets, tag.clone(), registry.clone());
+                let state = State::Waits;
+                let mut look = Look { ticket, tag, registry, urgency, begun: 0, in_vain: 0, state };
+                let registry = look.registry.clone();
                 self.wait(&mut look, queues, uid);
                 looks.insert(uid.to_owned(), look);
                 registry
@@ -204,24 +220,25 @@ impl Looks {
 
     /// Begins the looks at a registry that may begin now, and sees to it that the others are thought of in time.
     fn go_on(&self, registry: &Option<Registry>) {
-        while let Some((uid, ticket, tag, urgency)) = self.next(registry) {
+        while let Some(Beginning { uid, ticket, begun, tag, urgency }) = self.next(registry) {
             let place =
                 Place { looks: self.clone(), registry: registry.clone(), urgency, reply: Reply::Unknown };
             let task = self.0.runtime.spawn(self.clone().look(uid.clone(), ticket, tag, place));
             let task = AbortOnDropHandle::new(task);
             let mut table = self.table();
             match table.looks.get_mut(&uid) {
-                Some(look) if look.ticket == ticket && matches!(look.state, State::Begins) => {
+                Some(look) if (look.ticket, look.begun) == (ticket, begun) && look.begins() => {
                     look.state = State::UnderWay { _task: task };
                 }
-                // It has ended already and the task with it, or it is wanted no more and the task ends here.
+                // It has ended already and the task with it, be it that it begins anew; or it is wanted no more and the task
+                // ends here.
                 _ => drop(task),
             }
         }
     }
 
     /// The look that begins now, if one may.
-    fn next(&self, registry: &Option<Registry>) -> Option<(String, u64, Arc<Tag>, Urgency)> {
+    fn next(&self, registry: &Option<Registry>) -> Option<Beginning> {
         let now = Timestamp::now();
         let mut table = self.table();
         if table.is_stopped {
@@ -234,7 +251,14 @@ impl Looks {
                 self.0.metrics.waits(-1);
                 let look = looks.get_mut(&uid)?;
                 look.state = State::Begins;
-                Some((uid, look.ticket, look.tag.clone(), urgency))
+                look.begun += 1;
+                Some(Beginning {
+                    uid,
+                    ticket: look.ticket,
+                    begun: look.begun,
+                    tag: look.tag.clone(),
+                    urgency,
+                })
             }
             Next::At(moment) if line.timer.is_none_or(|set| set > moment || set <= now) => {
                 line.timer = Some(moment);
@@ -260,15 +284,12 @@ impl Looks {
 
     /// One look, in a task of its own.
     async fn look(self, uid: String, ticket: u64, tag: Arc<Tag>, mut place: Place) {
-        // It is never closed.
-        let one_of_all = self.0.all.acquire().await.ok();
         let heard = self.0.attention.heard(&uid);
         let reference = ObjectRef::from_obj(&*tag);
         let looking = (self.0.looking)(tag, place.urgency);
         let outcome = AssertUnwindSafe(looking).catch_unwind().await;
         let (reply, sight) =
             outcome.unwrap_or_else(|_| (Reply::Unknown, Sight::Seen(Err(Failure::internal()))));
-        drop(one_of_all);
         place.reply = reply;
         let rests = {
             let mut table = self.table();
@@ -276,8 +297,11 @@ impl Looks {
             let (seen, rests) = match sight {
                 Sight::Seen(seen) => (Some(seen), Duration::ZERO),
                 Sight::PutOff(pause) => (None, pause),
-                Sight::NotYet(failure) if look.asked.elapsed() >= PATIENCE => (Some(Err(failure)), MOMENT),
-                Sight::NotYet(_) => (None, MOMENT),
+                Sight::NotYet(failure) if look.in_vain >= AGAIN => (Some(Err(failure)), Duration::ZERO),
+                Sight::NotYet(_) => {
+                    look.in_vain += 1;
+                    (None, MOMENT * 2_u32.pow(look.in_vain - 1))
+                }
             };
             let ended = seen.is_some();
             look.state = seen.map_or(State::Rests, |seen| State::Ended { heard, seen });

@@ -106,6 +106,13 @@ pub(crate) fn says(tag: &Tag, reason: &str) -> bool {
         && status.conditions.iter().any(|told| told.type_ == "Ready" && told.reason == reason)
 }
 
+/// Since when a Tag is not as it is wanted.
+pub(crate) fn not_ready_since(tag: &Tag) -> Option<Timestamp> {
+    let conditions = &tag.status.as_ref()?.conditions;
+    let ready = conditions.iter().find(|told| told.type_ == "Ready")?;
+    (ready.status != "True").then_some(ready.last_transition_time.0)
+}
+
 /// Kubernetes writes times to the second.
 pub(crate) fn whole_seconds(now: Timestamp) -> Timestamp {
     Timestamp::from_second(now.as_second()).unwrap_or(now)

@@ -314,17 +314,20 @@ impl Context {
     }
 
     /// Notes that a registry told of a Tag. Says whether it is to be reconciled for that: a burst is one hint, and one that comes
-    /// while the Tag waits for another try has it tried now.
+    /// while the Tag waits for another try has it tried now, unless its registry asked to be left alone.
     pub(crate) fn hint(&self, tag: &Tag) -> bool {
         let is_news = self.attention.hint(uid(tag));
-        self.retries.forget(uid(tag)) || is_news
+        self.retries.hurry(uid(tag)) || is_news
     }
 
     /// Whether a Tag is to be looked at now though its specification asks for nothing, or when.
     fn due(&self, tag: &Tag, aim: &Aim, now: Timestamp) -> Due {
         let observed = tag.status.as_ref().and_then(|status| status.observed_generation);
-        // A policy says where to look and not what is there: one that follows and was changed is looked at again.
-        if tag.spec.policy.is_some() && tag.spec.generation.is_none() && observed != tag.metadata.generation {
+        // A policy says where to look and not what is there: one that follows and was changed is looked at again. Whether one that
+        // failed before this process began was changed is not known any more.
+        let is_changed = observed != tag.metadata.generation
+            || outcome::not_ready_since(tag).is_some_and(|since| since < self.attention.started());
+        if tag.spec.policy.is_some() && tag.spec.generation.is_none() && is_changed {
             self.attention.is_respecified(uid(tag), tag.metadata.generation);
         }
         self.attention.due(uid(tag), &aim.tracking, now)

@@ -23,8 +23,9 @@ pub fn interval(text: &str) -> Result<Duration, IntervalError> {
     }
 }
 
-/// The parts of a duration, summed up; none beyond what Go can hold, which is 292 years.
-fn duration(text: &str) -> Option<Duration> {
+/// Reads a duration as Go and Kubernetes write it: `30s`, `1h30m`. None where it is no duration, or longer than Go can hold,
+/// which is 292 years.
+pub fn duration(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut sum = 0_u64;
     while !rest.is_empty() {

@@ -1,0 +1,34 @@
+//! `kubectl tag import`.
+
+use clap::Args;
+
+use crate::Exit;
+use crate::arguments::{DryRunFlag, OutputFlag, WaitFlags};
+use crate::problem::Problem;
+use crate::session::Session;
+
+/// Has a registry asked now.
+#[derive(Clone, Debug, Args)]
+pub struct Import {
+    /// The Tag
+    #[arg(value_name = "NAME", add = clap_complete::ArgValueCompleter::new(super::completion::tag_names))]
+    pub name: String,
+
+    /// Whether anything is changed.
+    #[command(flatten)]
+    pub dry_run: DryRunFlag,
+
+    /// Whether to wait.
+    #[command(flatten)]
+    pub wait: WaitFlags,
+
+    /// The form of the output.
+    #[command(flatten)]
+    pub output: OutputFlag,
+}
+
+impl Import {
+    pub(crate) async fn run(&self, _session: &Session) -> Result<Exit, Problem> {
+        todo!()
+    }
+}

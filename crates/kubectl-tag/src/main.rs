@@ -1,0 +1,5 @@
+//! The `kubectl tag` plugin.
+
+fn main() -> std::process::ExitCode {
+    kubectl_tag::main()
+}

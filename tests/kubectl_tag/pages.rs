@@ -83,7 +83,8 @@ impl Scene<'_> {
     }
 
     /// Sets the scene: `push REPOSITORY TAG SEED [PLATFORM…]`, `file NAME` with what is in `docs/kubectl-tag/files`,
-    /// `apply NAME`, `deployment NAME TAG`, `ready DEPLOYMENT`, `generation TAG NUMBER`.
+    /// `apply NAME`, `deployment NAME TAG`, `ready DEPLOYMENT`, `go TAG NUMBER`, `import TAG NUMBER`, `generation TAG NUMBER`,
+    /// `condition TAG CONDITION`.
     async fn prepare(&self, wish: &[&str]) {
         match wish {
             ["push", repository, tag, seed, platforms @ ..] => {
@@ -109,6 +110,12 @@ impl Scene<'_> {
                 self.here.apply(&deployment).await.unwrap();
             }
             ["ready", name] => self.be_ready(name).await,
+            ["go", tag, number] => self.here.go_to_generation(tag, number.parse().unwrap()).await,
+            ["import", tag, number] => {
+                self.plugin.text(&["import", tag]).await;
+                self.here.wait_for_generation(tag, number.parse().unwrap()).await;
+            }
+            ["condition", tag, condition] => drop(self.here.wait_for_condition(tag, condition).await),
             ["generation", tag, number] => self.here.wait_for_generation(tag, number.parse().unwrap()).await,
             other => panic!("the page asks for {other:?}"),
         }

@@ -8,7 +8,9 @@ mod commands;
 mod problem;
 mod screen;
 mod session;
+mod steering;
 mod tags;
+mod waiting;
 mod workloads;
 
 use std::process::ExitCode;

@@ -92,10 +92,13 @@ impl Remote {
         let (_place, mut long) = (budgets.list(&self.origin).await, None);
         asked();
         let mut tags = Vec::new();
+        // Only the first page can wait: were a later one put off, the next look would begin with the first one again.
+        let (mut asking, later) = (self, self.urgent());
         let mut next = Some(self.url(&first_page())?);
         for _ in 0..MAX_PAGES {
             let Some(url) = next.take() else { return Ok(Some(tags)) };
-            let answer = self.call(&self.list_call(url.clone())).await?;
+            let answer = asking.call(&self.list_call(url.clone())).await?;
+            asking = &later;
             match answer.status {
                 StatusCode::OK => {}
                 StatusCode::NOT_FOUND => return Ok(None),

@@ -7,6 +7,7 @@ mod held;
 mod limits;
 mod manifests;
 mod passing_faults;
+mod patient;
 mod places;
 mod redirects;
 mod server;

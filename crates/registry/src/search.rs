@@ -70,6 +70,8 @@ impl Client {
         for (place, left) in places.iter().zip((0..places.len()).rev()) {
             match self.ask(place, reference, question, sole).await {
                 Ok(answer) => return Ok(answer),
+                // To ask the next place now would spend what is to last there, and might find what this one does not have yet.
+                Err(fault @ Fault::Deferred { .. }) => return Err(at(fault)),
                 Err(fault) => last = fault,
             }
             let mirror = &place.registry;

@@ -14,3 +14,4 @@ mod server;
 mod together;
 mod tokens;
 mod unqualified;
+mod waiting;

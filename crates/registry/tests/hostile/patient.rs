@@ -42,7 +42,8 @@ async fn a_new_digest_is_read_at_once_and_the_next_look_is_put_off(
     assert_eq!(resolved.digest.as_str(), digest(INDEX));
     let requests = || {
         let requests = server.requests().into_iter();
-        let short = requests.map(|line| line.replace("/v2/a/manifests/", "").replace(&digest(INDEX), "digest"));
+        let short =
+            requests.map(|line| line.replace("/v2/a/manifests/", "").replace(&digest(INDEX), "digest"));
         short.collect::<Vec<_>>()
     };
     assert_eq!(requests(), expected);

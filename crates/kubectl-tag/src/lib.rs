@@ -9,6 +9,7 @@ mod problem;
 mod screen;
 mod session;
 mod tags;
+mod workloads;
 
 use std::process::ExitCode;
 

@@ -90,7 +90,7 @@ mod tests {
     use rstest::rstest;
 
     #[rstest]
-    #[case("myap", &["myapp"])]
+    #[case("myap", &["myapp", "myapp-devel"])]
     #[case("myapp-devl", &["myapp-devel", "myapp"])]
     #[case("devel", &["myapp-devel"])]
     #[case("zzz", &[])]

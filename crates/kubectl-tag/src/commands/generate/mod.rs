@@ -22,7 +22,7 @@ use crate::arguments::{Form, OutputFlag};
 use crate::problem::Problem;
 use crate::screen::Screen;
 use crate::session::Session;
-use plan::{Manifests, Plan};
+use plan::{Manifests, Note, Plan};
 use source::Source;
 
 /// Makes Tags for the images of manifests.
@@ -65,7 +65,9 @@ impl Generate {
             true => rewritten(&plan, &manifests)?,
             false => Default::default(),
         };
-        for note in plan.notes.iter().chain(&kept) {
+        let mut notes = [plan.notes, kept].concat();
+        notes.sort();
+        for note in notes {
             session.screen.note(note);
         }
         if tags.is_empty() {
@@ -115,7 +117,7 @@ fn read(sources: &[Source]) -> Result<Vec<Manifests<'_>>, Problem> {
 }
 
 /// The texts of all manifests with their Tags, and which images stay.
-fn rewritten(plan: &Plan, manifests: &[Manifests<'_>]) -> Result<(Vec<String>, Vec<String>), Problem> {
+fn rewritten(plan: &Plan, manifests: &[Manifests<'_>]) -> Result<(Vec<String>, Vec<Note>), Problem> {
     let (mut texts, mut kept) = (Vec::new(), Vec::new());
     for (file, manifests) in manifests.iter().enumerate() {
         let rewritten = rewrite::rewrite(plan, file, manifests)?;

@@ -1,6 +1,7 @@
 //! Which Tags manifests need, and which image becomes which.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde_json::Value;
 use tagger_core::reference::Reference;
@@ -49,8 +50,30 @@ pub(super) struct Followed {
     pub(super) name: String,
     /// Whether the object bears the annotation, where it is governed; else why it is not.
     pub(super) standing: Result<bool, Unseen>,
-    /// The object and the container, with file and line, for messages.
-    pub(super) told: String,
+    /// The object and the container.
+    pub(super) bearer: String,
+    /// The line of the image.
+    pub(super) line: usize,
+}
+
+/// What people should know, in the order of what they gave.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Note {
+    file: usize,
+    line: usize,
+    text: String,
+}
+
+impl Note {
+    pub(super) fn new(file: usize, source: &Source, line: usize, text: impl fmt::Display) -> Self {
+        Self { file, line, text: format!("{}:{line}: {text}", source.name) }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 /// What is to be done.
@@ -61,7 +84,7 @@ pub(super) struct Plan {
     /// The images that Tags follow.
     pub(super) followed: Vec<Followed>,
     /// What people should know of the others.
-    pub(super) notes: Vec<String>,
+    pub(super) notes: Vec<Note>,
 }
 
 /// Reads a source.
@@ -125,18 +148,15 @@ pub(super) fn plan(manifests: &[Manifests<'_>], default: Option<&str>) -> Plan {
 }
 
 /// Says which documents are no objects, such as the values of a chart.
-fn without_kind(manifests: &[Manifests<'_>]) -> Vec<String> {
+fn without_kind(manifests: &[Manifests<'_>]) -> Vec<Note> {
     let mut notes = Vec::new();
-    for manifests in manifests {
+    for (file, manifests) in manifests.iter().enumerate() {
         for Document { tree, meaning } in &manifests.documents {
             if let (Value::Object(fields), Some(root)) = (&meaning.value, tree.root())
                 && !fields.contains_key("kind")
             {
-                let (name, line) = (&manifests.source.name, tree.node(root).line);
-                notes.push(format!(
-                    "{name}:{line}: document {} has no kind; it is left as it is",
-                    tree.number
-                ));
+                let text = format!("document {} has no kind; it is left as it is", tree.number);
+                notes.push(Note::new(file, manifests.source, tree.node(root).line, text));
             }
         }
     }
@@ -238,37 +258,45 @@ impl Scene<'_> {
             pointer: format!("{}{}", self.object.pointer, place.pointer),
             name: name.to_owned(),
             standing,
-            told: self.told(place),
+            bearer: self.bearer(place),
+            line: self.line(&place.pointer),
         }
     }
 
-    /// The object and the container, with file and line.
-    fn told(&self, place: &Place<'_>) -> String {
-        format!("{}, {}", self.told_at(&place.pointer), place.bearer)
+    /// The object, for people.
+    fn name(&self) -> String {
+        let namespace = self.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
+        format!("{} {namespace}{}", self.object.kind, self.object.name()).trim_end().to_owned()
     }
 
-    fn told_at(&self, pointer: &str) -> String {
+    fn bearer(&self, place: &Place<'_>) -> String {
+        format!("{}, {}", self.name(), place.bearer)
+    }
+
+    fn line(&self, pointer: &str) -> usize {
         let tree = &self.document.tree;
         let id = tree.at(&format!("{}{pointer}", self.object.pointer));
-        let line = id.map_or(1, |id| tree.node(id).line);
-        let namespace = self.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
-        let (kind, name) = (&self.object.kind, self.object.name());
-        format!("{}:{line}: {kind} {namespace}{name}", self.source.name)
+        id.map_or(1, |id| tree.node(id).line)
+    }
+
+    fn note(&self, pointer: &str, text: String) -> Note {
+        Note::new(self.at.0, self.source, self.line(pointer), text)
     }
 
     /// An image that names a Tag is as it should be.
-    fn unfollowed(&self, place: &Place<'_>, why: &Unfollowed) -> Option<String> {
-        (*why != Unfollowed::Tag).then(|| format!("{}: no Tag: {why}", self.told(place)))
+    fn unfollowed(&self, place: &Place<'_>, why: &Unfollowed) -> Option<Note> {
+        let is_right = *why == Unfollowed::Tag;
+        (!is_right).then(|| self.note(&place.pointer, format!("{}: no Tag: {why}", self.bearer(place))))
     }
 
-    fn foreign(&self, why: Foreign) -> Option<String> {
+    fn foreign(&self, why: Foreign) -> Option<Note> {
         let why = match why {
             Foreign::Tag | Foreign::Definition => return None,
             Foreign::HandsOff => "its annotation image-tag is neither \"true\" nor \"strict\"",
             Foreign::Made => "a controller made it from a template, whose images count",
         };
         let bears_images = !places(self.object.value).is_empty();
-        bears_images.then(|| format!("{}: no Tags for its images: {why}", self.told_at("")))
+        bears_images.then(|| self.note("", format!("{}: no Tags for its images: {why}", self.name())))
     }
 }
 

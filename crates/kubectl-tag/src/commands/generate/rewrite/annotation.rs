@@ -13,12 +13,12 @@ const FORM: &str = "its metadata is written in a form that nothing can be added 
 pub(super) fn place(text: &str, document: &Document, object: &str) -> Result<Edit, &'static str> {
     let tree = &document.tree;
     let object = tree.at(object).ok_or(FORM)?;
-    let metadata = own(document, object, "metadata")?.ok_or("it has no metadata")?.1;
+    let (metadata_key, metadata) = own(document, object, "metadata")?.ok_or("it has no metadata")?;
     let Some((key, annotations)) = own(document, metadata, "annotations")? else {
-        return insert(text, tree, metadata, true).ok_or(FORM);
+        return insert(text, tree, (metadata_key, metadata), true).ok_or(FORM);
     };
     match &tree.node(annotations).what {
-        What::Map(_) => insert(text, tree, annotations, false),
+        What::Map(_) => insert(text, tree, (key, annotations), false),
         What::Scalar { style: Style::Plain, .. } => in_place_of_nothing(text, tree, key, annotations),
         _ => None,
     }
@@ -40,13 +40,13 @@ fn own(document: &Document, map: Id, key: &str) -> Result<Option<(Id, Id)>, &'st
     }
 }
 
-/// Writes before the first key of a map, so that neither comments nor the end of what comes before are to be looked for.
-fn insert(text: &str, tree: &Tree, map: Id, is_metadata: bool) -> Option<Edit> {
+/// Writes before all that a map has, so that the end of what is in it need not be looked for.
+fn insert(text: &str, tree: &Tree, (key, map): (Id, Id), is_metadata: bool) -> Option<Edit> {
     let What::Map(pairs) = &tree.node(map).what else { return None };
     let begin = text.get(tree.node(map).span.clone())?.trim_end();
     let first = pairs.first().map(|(key, _)| tree.node(*key).span.start);
     if !begin.ends_with('{') {
-        return in_block(text, first?, is_metadata);
+        return in_block(text, tree.node(key).span.end, first?, is_metadata);
     }
     let inside = tree.node(map).span.start + begin.len();
     let is_quoted = first.is_none_or(|first| text[first..].starts_with('"'));
@@ -81,17 +81,16 @@ fn in_flow(is_metadata: bool, is_quoted: bool) -> String {
     if is_metadata { format!("{quote}annotations{quote}: {{{pair}}}") } else { pair }
 }
 
-fn in_block(text: &str, first: usize, is_metadata: bool) -> Option<Edit> {
+/// Writes a line below the key of the map, so that a comment stays with what it is about.
+fn in_block(text: &str, key: usize, first: usize, is_metadata: bool) -> Option<Edit> {
     let line = text[..first].rfind('\n').map_or(0, |end| end + 1);
     let indent = &text[line..first];
-    if !indent.bytes().all(|byte| byte == b' ') {
+    let below = key + text.get(key..line)?.find('\n')? + 1;
+    let is_comment = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+    if !indent.bytes().all(|byte| byte == b' ') || !text[below..line].lines().all(is_comment) {
         return None;
     }
-    let end = match text[..line].ends_with("\r\n") || text[first..].split('\n').next()?.ends_with('\r') {
-        true => "\r\n",
-        false => "\n",
-    };
-    let pair = format!("{IMAGE_TAG}: \"true\"{end}{indent}");
-    let text = if is_metadata { format!("annotations:{end}{indent}  {pair}") } else { pair };
-    Some(Edit { at: first..first, text })
+    let end = if text[..below].ends_with("\r\n") { "\r\n" } else { "\n" };
+    let more = if is_metadata { format!("{indent}annotations:{end}  ") } else { String::new() };
+    Some(Edit { at: below..below, text: format!("{more}{indent}{IMAGE_TAG}: \"true\"{end}") })
 }

@@ -63,14 +63,35 @@ fn edit(text: &str, tree: &Tree, id: Id, name: &str) -> Option<Edit> {
             (span.end - image.len()..span.end, quote(name))
         }
         What::Scalar { style: Style::Quoted(quote), .. } => {
-            let begin = span.start + written.find(*quote)?;
-            let in_one_line = !written.contains('\n') && written.ends_with(*quote);
-            (in_one_line.then_some(begin..span.end)?, Some(*quote))
+            let begin = written.find(*quote)?;
+            let end = begin + 1 + closing(&written[begin + 1..], *quote)? + 1;
+            let in_one_line = !written[begin..end].contains('\n');
+            (in_one_line.then_some(span.start + begin..span.start + end)?, Some(*quote))
         }
         _ => return None,
     };
     let quote = quote.map(String::from).unwrap_or_default();
     Some(Edit { at, text: format!("{quote}{name}{quote}") })
+}
+
+/// Where a text within quotes ends: what comes behind it is said to belong to it too.
+fn closing(text: &str, quote: char) -> Option<usize> {
+    let mut characters = text.char_indices().peekable();
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '\\' if quote == '"' => {
+                characters.next();
+            }
+            _ if character == quote => match characters.peek() {
+                Some((_, '\'')) if quote == '\'' => {
+                    characters.next();
+                }
+                _ => return Some(at),
+            },
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Quotes where a name without them would be a number, or a word that YAML has a meaning for.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tagger_api::annotations::IMAGE_TAG;
 
 use super::object::Unseen;
-use super::plan::{Document, Followed, Manifests, Plan, read};
+use super::plan::{Document, Followed, Manifests, Note, Plan, read};
 use crate::problem::Problem;
 use edit::Edit;
 
@@ -19,7 +19,7 @@ use edit::Edit;
 pub(super) struct Rewritten {
     pub(super) text: String,
     /// Which images stay, and why.
-    pub(super) notes: Vec<String>,
+    pub(super) notes: Vec<Note>,
 }
 
 /// Why an image stays although a Tag follows it.
@@ -43,9 +43,9 @@ pub(super) fn rewrite(plan: &Plan, file: usize, manifests: &Manifests<'_>) -> Re
         let change = Change::of(&source.text, document, &followed);
         expected.push(change.meaning(document));
         edits.extend(change.edits);
-        notes.extend(
-            change.kept.into_iter().map(|(one, why)| format!("{}: its image stays: {why}", one.told)),
-        );
+        notes.extend(change.kept.into_iter().map(|(one, why)| {
+            Note::new(file, source, one.line, format!("{}: its image stays: {why}", one.bearer))
+        }));
     }
     let text = edit::apply(&source.text, edits);
     let meant = read(&super::source::Source::new(&source.name, &text))
@@ -129,7 +129,9 @@ impl std::fmt::Display for Kept {
         match self {
             Self::Unseen(Unseen::Kind) => f.write_str("Tagger does not govern this kind"),
             Self::Unseen(Unseen::KubeSystem) => f.write_str("Tagger leaves the namespace kube-system alone"),
-            Self::Unseen(Unseen::Place) => f.write_str("Tagger looks for no image in this place"),
+            Self::Unseen(Unseen::Place) => f.write_str(
+                "Tagger looks for no image there, or the object has a shape that no cluster takes",
+            ),
             Self::Shared => f.write_str(
                 "an anchor shares it with what must not change; write the Tag's name by hand where it is meant",
             ),

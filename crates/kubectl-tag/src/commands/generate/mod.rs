@@ -118,7 +118,7 @@ fn read(sources: &[Source]) -> Result<Vec<Manifests<'_>>, Problem> {
 
 /// The texts of all manifests with their Tags, and which images stay.
 fn rewritten(plan: &Plan, manifests: &[Manifests<'_>]) -> Result<(Vec<String>, Vec<Note>), Problem> {
-    let (mut texts, mut kept) = (Vec::new(), Vec::new());
+    let (mut texts, mut kept) = (Vec::new(), plan.late.clone());
     for (file, manifests) in manifests.iter().enumerate() {
         let rewritten = rewrite::rewrite(plan, file, manifests)?;
         texts.push(rewritten.text);

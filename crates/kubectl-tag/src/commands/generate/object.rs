@@ -72,6 +72,11 @@ impl<'d> Object<'d> {
         self.group == "images.io" && self.kind == "Tag"
     }
 
+    /// Whether it is a Namespace.
+    pub(super) fn is_namespace(&self) -> bool {
+        self.group.is_empty() && self.kind == "Namespace"
+    }
+
     /// Its kind, where Tagger knows it.
     pub(super) fn known_kind(&self) -> Option<Kind> {
         Kind::named(&self.group, &self.kind)

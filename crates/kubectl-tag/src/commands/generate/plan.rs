@@ -85,6 +85,8 @@ pub(super) struct Plan {
     pub(super) followed: Vec<Followed>,
     /// What people should know of the others.
     pub(super) notes: Vec<Note>,
+    /// What people should know of the Namespaces of Tags that are printed before them.
+    pub(super) late: Vec<Note>,
 }
 
 /// Reads a source.
@@ -119,6 +121,7 @@ pub(super) fn plan(manifests: &[Manifests<'_>], default: Option<&str>) -> Plan {
                 for place in places(scene.object.value) {
                     match scene.verdict(&place, known) {
                         Ok(reference) => {
+                            plan.notes.extend(scene.pinned(&place, &reference));
                             known.want(&reference);
                             found.push((scene, place, reference));
                         }
@@ -138,6 +141,7 @@ pub(super) fn plan(manifests: &[Manifests<'_>], default: Option<&str>) -> Plan {
         plan.tags.extend(wanted);
     }
     plan.tags.sort();
+    plan.late = scenes.iter().filter_map(|scene| scene.late(&plan.tags)).collect();
     plan.followed = found
         .into_iter()
         .map(|(scene, place, reference)| {
@@ -265,7 +269,8 @@ impl Scene<'_> {
 
     /// The object, for people.
     fn name(&self) -> String {
-        let namespace = self.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
+        let namespace = self.namespace.as_ref().filter(|_| !self.object.is_namespace());
+        let namespace = namespace.map(|namespace| format!("{namespace}/")).unwrap_or_default();
         format!("{} {namespace}{}", self.object.kind, self.object.name()).trim_end().to_owned()
     }
 
@@ -281,6 +286,17 @@ impl Scene<'_> {
 
     fn note(&self, pointer: &str, text: String) -> Note {
         Note::new(self.at.0, self.source, self.line(pointer), text)
+    }
+
+    fn pinned(&self, place: &Place<'_>, image: &Reference) -> Option<Note> {
+        let why = "its image bears a digest as well, so its Tag stays at that until spec.from is changed";
+        image.digest().map(|_| self.note(&place.pointer, format!("{}: {why}", self.bearer(place))))
+    }
+
+    fn late(&self, tags: &[Wanted]) -> Option<Note> {
+        let is_of = |tag: &Wanted| tag.namespace.as_deref() == Some(self.object.name());
+        let has_tags = self.object.is_namespace() && tags.iter().any(is_of);
+        has_tags.then(|| self.note("", format!("{}: its Tags come before it; apply it first", self.name())))
     }
 
     /// An image that names a Tag is as it should be.

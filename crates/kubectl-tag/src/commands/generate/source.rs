@@ -15,14 +15,14 @@ const DEPTH: usize = 64;
 pub(super) struct Source {
     /// The file, for messages.
     pub(super) name: String,
-    /// What is in it, without a byte order mark.
+    /// What is in it, without a byte order mark, and so that it is YAML.
     pub(super) text: String,
 }
 
 impl Source {
     pub(super) fn new(name: &str, text: &str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        Self { name: name.to_owned(), text: text.to_owned() }
+        Self { name: name.to_owned(), text: with_characters(text) }
     }
 }
 
@@ -58,6 +58,37 @@ pub(super) fn read(paths: &[PathBuf], recursive: bool) -> Result<Vec<Source>, Pr
         }
     }
     Ok(sources)
+}
+
+/// JSON may write a slash, and writes characters beyond the first 65,536, by escapes that YAML as kubectl reads it does not know: among
+/// other documents, such a JSON could not be read any more. So they become the characters themselves.
+fn with_characters(text: &str) -> String {
+    if !text.trim_start().starts_with('{') {
+        return text.to_owned();
+    }
+    let (mut readable, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        let (written, length) = match (escape.starts_with("\\/"), pair(escape)) {
+            (true, _) => ('/'.to_string(), 2),
+            (_, Some(character)) => (character.to_string(), 12),
+            // The backslash and what comes behind it, which may be another one.
+            _ => (escape.chars().take(2).collect(), escape.chars().take(2).map(char::len_utf8).sum()),
+        };
+        readable.extend([before, written.as_str()]);
+        rest = escape.get(length..).unwrap_or_default();
+    }
+    readable + rest
+}
+
+/// The character that two escapes stand for.
+fn pair(escapes: &str) -> Option<char> {
+    let half = |at: usize| {
+        let digits = escapes.get(at..at + 6)?.strip_prefix("\\u")?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let character = char::decode_utf16([half(0)?, half(6)?]).next()?.ok()?;
+    (character.len_utf16() == 2).then_some(character)
 }
 
 fn read_file(path: &Path) -> Result<Source, Problem> {
@@ -136,6 +167,18 @@ mod tests {
         let folder = folder();
         std::os::unix::fs::symlink(folder.path(), folder.path().join("in/again")).unwrap();
         assert_eq!(texts(&[folder.path().to_owned()], true).len(), 5);
+    }
+
+    #[rstest]
+    #[case(r#"{"a": "\ud83d\ude00 \u00e9\ud83d\ude00"}"#, r#"{"a": "😀 \u00e9😀"}"#)]
+    #[case(r#"{"a": "\\ud83d\\ude00 \ud83d \u00e9"}"#, r#"{"a": "\\ud83d\\ude00 \ud83d \u00e9"}"#)]
+    #[case("a: \\ud83d\\ude00", "a: \\ud83d\\ude00")]
+    #[case("\u{feff}{}", "{}")]
+    #[case(r#"{"a": "b\/c\\/d\n\"/"}"#, r#"{"a": "b/c\\/d\n\"/"}"#)]
+    #[case("{\\", "{\\")]
+    #[case("{\\é\\u12", "{\\é\\u12")]
+    fn json_becomes_yaml(#[case] json: &str, #[case] yaml: &str) {
+        assert_eq!(Source::new("a.json", json).text, yaml);
     }
 
     #[rstest]

@@ -136,7 +136,9 @@ impl std::fmt::Display for Kept {
                 "an anchor shares it with what must not change; write the Tag's name by hand where it is meant",
             ),
             Self::Scattered => f.write_str("it is not written in one piece; write the Tag's name by hand"),
-            Self::NoAnnotation(why) => write!(f, "{why}; add the annotation image-tag: \"true\" by hand"),
+            Self::NoAnnotation(why) => {
+                write!(f, "{why}; write the Tag's name and the annotation image-tag: \"true\" by hand")
+            },
         }
     }
 }

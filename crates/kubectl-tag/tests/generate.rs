@@ -1,5 +1,7 @@
 //! `kubectl tag generate`, as it is called, on the manifests in `data/generate`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test: what goes wrong ends it")]
+
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};

@@ -1,5 +1,7 @@
 //! What `kubectl tag generate` prints is taken by a cluster.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test: what goes wrong ends it")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

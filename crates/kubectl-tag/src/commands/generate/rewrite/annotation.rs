@@ -53,7 +53,7 @@ fn insert(text: &str, tree: &Tree, (key, map): (Id, Id), is_metadata: bool) -> O
     let pair = in_flow(is_metadata, is_quoted);
     let Some(first) = first else { return Some(Edit { at: inside..inside, text: pair }) };
     let between = text.get(inside..first)?;
-    let between = match between.trim().is_empty() && !(between.is_empty() && !is_quoted) {
+    let between = match between.trim().is_empty() && (is_quoted || !between.is_empty()) {
         true => between,
         false => " ",
     };

@@ -103,7 +103,7 @@ impl New {
             _ => session.screen.line(format_args!("tag.images.io/{} created{tried}", self.name)),
         }
         if self.wait.wait && !params.dry_run {
-            waiting::until_done(session, &made, waiting::first(&made), self.wait.timeout).await?;
+            waiting::until_done(session, &made, waiting::Wanted::first(&made), self.wait.timeout).await?;
         }
         Ok(Exit::Done)
     }

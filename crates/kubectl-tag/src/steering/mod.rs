@@ -108,7 +108,8 @@ impl Steer {
             Some(Form::Json | Form::Yaml) => {}
             Some(Form::Name) => screen.line(format_args!("tag.images.io/{name}")),
             Some(Form::Wide) | None => {
-                let said = if *was_so { words::unchanged(change.step) } else { words::changed(before, change) };
+                let said =
+                    if *was_so { words::unchanged(change.step) } else { words::changed(before, change) };
                 let place = if with_namespace { place(before) } else { String::new() };
                 screen.line(format_args!("tag.images.io/{name} {said}{place}{}", self.tried()));
                 if self.dry_run.dry_run == Some(DryRun::Client) && !was_so {

@@ -72,7 +72,9 @@ pub(crate) fn downgrade(tag: &Tag) -> Result<Step, Problem> {
         };
         let next = match there.as_slice() {
             [] => format!("kubectl tag status {name} shows how its first import goes"),
-            _ => format!("kubectl tag history {name} shows what there is; spec.history says how many are kept"),
+            _ => {
+                format!("kubectl tag history {name} shows what there is; spec.history says how many are kept")
+            }
         };
         Problem::NoStep(why, Some(next))
     })

@@ -81,9 +81,10 @@ pub(crate) fn hints(before: &Tag, change: &Change, waits: bool) -> Vec<String> {
 fn of_a_number(before: &Tag, step: Step, number: i64) -> Option<String> {
     let name = before.name_any();
     let newest = history(before).newest()?.generation;
-    let is_tracked = before.spec.tracking().is_ok_and(|tracking| {
-        tracking.push || tracking.interval.is_some() || tracking.schedule.is_some()
-    });
+    let is_tracked = before
+        .spec
+        .tracking()
+        .is_ok_and(|tracking| tracking.push || tracking.interval.is_some() || tracking.schedule.is_some());
     match step {
         Step::Pin(_) if number == newest => is_tracked.then(|| {
             format!(

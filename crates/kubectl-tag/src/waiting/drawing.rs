@@ -128,9 +128,14 @@ mod tests {
     #[test]
     fn each_workload_is_told_with_its_ready_pods() {
         let readiness = Readiness { wanted: Some(3), updated: 2, ready: 3, there: 4, is_observed: true };
-        let one =
-            |has_image, readiness| Progress { label: "deployment/web".into(), has_image, readiness }.to_string();
-        assert_eq!(one(true, readiness), "deployment/web 2/3 ready", "an old one that is ready does not count");
+        let one = |has_image, readiness| {
+            Progress { label: "deployment/web".into(), has_image, readiness }.to_string()
+        };
+        assert_eq!(
+            one(true, readiness),
+            "deployment/web 2/3 ready",
+            "an old one that is ready does not count"
+        );
         assert_eq!(one(true, Readiness { is_observed: false, ..readiness }), "deployment/web 0/3 ready");
         assert_eq!(one(false, readiness), "deployment/web waits for the image");
         assert_eq!(one(true, Readiness::default()), "deployment/web has the image");

@@ -35,6 +35,7 @@ mod download;
 mod error;
 mod fault;
 mod hash;
+mod inspect;
 mod keychain;
 mod manifest;
 mod parts;
@@ -55,6 +56,7 @@ pub use client::Client;
 pub use copy::{Amount, Copied, CopyError, CopyOptions, Destination, Progress};
 pub use error::{Error, Retry};
 pub use fault::{Fault, UploadProblem};
+pub use inspect::{Child, Configuration, Content, Inspected, Layer, Platform, PlatformError};
 pub use keychain::{
     Anonymous, Credential, DockerConfig, DockerConfigError, DockerConfigFile, DockerConfigFileError,
     ForRegistry, Keychain,

@@ -29,6 +29,7 @@
 //! resolves names, so that judging the addresses of *names* is the proxy's duty; literal addresses are still judged here.
 
 mod children;
+mod choose;
 mod client;
 mod copy;
 mod download;
@@ -52,6 +53,7 @@ mod settings;
 mod tags;
 mod transport;
 
+pub use choose::NotChosen;
 pub use client::Client;
 pub use copy::{Amount, Copied, CopyError, CopyOptions, Destination, Progress};
 pub use error::{Error, Retry};
@@ -65,5 +67,5 @@ pub use manifest::ManifestProblem;
 pub use registries_conf::{ConfProblem, NameProblem, NoPlace, Place, RegistriesConf, RegistriesConfError};
 pub use remove::Removal;
 pub use resolve::Resolved;
-pub use settings::{Authority, Limits, Settings, SettingsError};
+pub use settings::{Authority, Detour, Limits, Settings, SettingsError};
 pub use transport::{AddressKind, ConnectProblem, RealmProblem, RedirectProblem, TlsProblem, TokenProblem};

@@ -5,7 +5,9 @@
 
 pub mod arguments;
 mod commands;
+mod generations;
 mod problem;
+mod registry;
 mod screen;
 mod session;
 mod tags;

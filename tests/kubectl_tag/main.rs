@@ -4,6 +4,7 @@
 
 mod errors;
 mod plugin;
+mod registry;
 #[path = "../e2e/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the end-to-end tests of the operator need more of it")]
 mod support;

@@ -45,6 +45,16 @@ impl Plugin {
         Self { kubectl, kubeconfig, namespace: namespace.to_owned(), folder, variables: Vec::new() }
     }
 
+    /// The same with a kubeconfig of its own, whose context is in the namespace.
+    pub async fn at_home(mut self) -> Self {
+        let own = self.folder().join("kubeconfig");
+        std::fs::copy(&self.kubeconfig, &own).unwrap();
+        self.kubeconfig = own;
+        let line = format!("kubectl config set-context --current --namespace={}", self.namespace);
+        assert!(self.shell(&line).output().await.unwrap().status.success());
+        self
+    }
+
     /// The same with one environment variable more.
     pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
         self.variables.push((name.to_owned(), value.into()));
@@ -59,9 +69,21 @@ impl Plugin {
     /// A `kubectl tag` with these arguments, that is still to be run.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.kubectl);
-        let path = std::env::var("PATH").unwrap_or_default();
         command.arg("tag").args(arguments);
-        command.env("PATH", format!("{}:{path}", self.folder().display()));
+        self.surroundings(command)
+    }
+
+    /// A line of a shell that is still to be run, with kubectl as it is configured for the namespace.
+    pub fn shell(&self, line: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(line);
+        self.surroundings(command)
+    }
+
+    fn surroundings(&self, mut command: Command) -> Command {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let kubectl = self.kubectl.parent().unwrap().display();
+        command.env("PATH", format!("{}:{kubectl}:{path}", self.folder().display()));
         command.env("KUBECONFIG", &self.kubeconfig).env("HOME", self.folder());
         command.env_remove("DOCKER_CONFIG").env_remove("REGISTRY_AUTH_FILE").env_remove("XDG_RUNTIME_DIR");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));

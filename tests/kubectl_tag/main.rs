@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test: what goes wrong ends it")]
 
 mod errors;
+mod forward;
 mod pages;
 mod plugin;
 mod registry;

@@ -12,7 +12,7 @@ use tagger_registry::{Anonymous, Authority, Client, Detour, Settings};
 use crate::arguments::RegistryFlags;
 use crate::problem::Problem;
 
-pub(crate) use failure::{text, told};
+pub(crate) use failure::{told, told_of_repository};
 pub(crate) use reach::Registries;
 
 /// A client of registries, as the flags allow.

@@ -5,14 +5,14 @@ mod judge;
 use clap::Args;
 use futures::{StreamExt, stream};
 use tagger_api::Tag;
-use tagger_core::reference::{Reference, TagName};
+use tagger_core::reference::TagName;
 use tagger_registry::NotChosen;
 
 use crate::Exit;
 use crate::arguments::{Form, OutputFlag, RegistryFlags, Selection};
-use crate::generations::choice;
+use crate::generations::{choice, recorded};
 use crate::problem::Problem;
-use crate::registry::{Registries, text};
+use crate::registry::{Registries, told};
 use crate::screen::{BAD, BUSY, GOOD, plain, short};
 use crate::session::Session;
 use crate::tags;
@@ -45,8 +45,12 @@ impl Outdated {
     pub(crate) async fn run(&self, session: &Session) -> Result<Exit, Problem> {
         let tags = tags::selected(session, &self.selection).await?;
         let registries = Registries::new(session, &self.registries)?;
-        let looks = tags.iter().map(|tag| async { judge(tag, look(&registries, tag).await) });
-        let verdicts: Vec<Verdict> = stream::iter(looks).buffered(AT_ONCE).collect().await;
+        let looks = tags.iter().map(|tag| look(&registries, tag));
+        let found: Vec<Result<Found, Problem>> = stream::iter(looks).buffered(AT_ONCE).collect().await;
+        let next = found.iter().find_map(|found| found.as_ref().err()?.next());
+        let words = |found: Result<Found, Problem>| found.map_err(|problem| problem.to_string());
+        let verdicts: Vec<Verdict> =
+            tags.iter().zip(found).map(|(tag, found)| judge(tag, words(found))).collect();
         self.show(session, &verdicts)?;
         if !verdicts.is_empty() && verdicts.iter().all(|verdict| verdict.state == State::Unknown) {
             let first = verdicts.iter().find_map(|verdict| verdict.why.as_deref()).unwrap_or_default();
@@ -56,7 +60,7 @@ impl Outdated {
                     "of none of the {many} Tags it could be found out what the registry has; first: {first}"
                 ),
             };
-            return Err(Problem::Registry(plain(&what), None));
+            return Err(Problem::Registry(plain(&what), next));
         }
         match self.exit_code && verdicts.iter().any(|verdict| verdict.state.is_outdated()) {
             true => Ok(Exit::Found),
@@ -121,26 +125,26 @@ impl Outdated {
     }
 }
 
-/// What a Tag's registry has now, or why that is unknown.
-async fn look(registries: &Registries<'_>, tag: &Tag) -> Result<Found, String> {
-    let from: Reference = tag.spec.from.parse().map_err(|error| format!("spec.from: {error}"))?;
-    let choice = choice(tag)?;
+/// What a Tag's registry has now.
+async fn look(registries: &Registries<'_>, tag: &Tag) -> Result<Found, Problem> {
+    let from = recorded(&tag.spec.from)?;
+    let choice = choice(tag).map_err(|why| Problem::Invalid(why, None))?;
     if let (None, Some(digest)) = (&choice, from.digest()) {
         // It stays what it is, so nobody needs to be asked.
         return Ok(Found { tag: from.tag().map(TagName::to_string), digest: digest.clone() });
     }
-    let client = registries.client(&from).await.map_err(|problem| problem.to_string())?;
+    let client = registries.client(&from).await?;
     let asked = match &choice {
         None => from.clone(),
         Some(choice) => from.with_tag(&client.choose(&from, choice).await.map_err(|why| nothing(&why))?),
     };
-    let digest = client.digest(&asked).await.map_err(|error| text(&error))?;
+    let digest = client.digest(&asked).await.map_err(|error| told(&error))?;
     Ok(Found { tag: asked.tag().map(TagName::to_string), digest })
 }
 
-fn nothing(why: &NotChosen) -> String {
+fn nothing(why: &NotChosen) -> Problem {
     match why {
-        NotChosen::Registry(error) => text(error),
-        why => why.to_string(),
+        NotChosen::Registry(error) => told(error),
+        why => Problem::Registry(why.to_string(), None),
     }
 }

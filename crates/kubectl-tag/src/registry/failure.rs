@@ -26,11 +26,23 @@ pub(crate) fn told(error: &Error) -> Problem {
 }
 
 /// The failure in one line, without what only the operator's administrator could do.
-pub(crate) fn text(error: &Error) -> String {
+fn text(error: &Error) -> String {
     match (error, error.fault()) {
         (Error::At { reference, .. }, Fault::TlsFailed { host, problem }) => {
             format!("{reference}: no secure connection to {host}: {problem}")
         }
         _ => error.to_string(),
+    }
+}
+
+/// The same of a question about a whole repository, whose reference names no tag that was asked for.
+pub(crate) fn told_of_repository(error: &Error) -> Problem {
+    match (error, error.fault()) {
+        (Error::At { reference, .. }, Fault::NotFound) => {
+            let registry = reference.registry().map(|registry| format!("{registry}/")).unwrap_or_default();
+            let what = format!("{registry}{}: the registry has no such repository", reference.repository());
+            Problem::Registry(what, None)
+        }
+        _ => told(error),
     }
 }

@@ -6,6 +6,7 @@
 pub mod arguments;
 mod commands;
 mod problem;
+mod registry;
 mod screen;
 mod session;
 mod tags;

@@ -57,7 +57,7 @@ pub use error::{Error, Retry};
 pub use fault::{Fault, UploadProblem};
 pub use keychain::{
     Anonymous, Credential, DockerConfig, DockerConfigError, DockerConfigFile, DockerConfigFileError,
-    ForRegistry, Keychain,
+    ForRegistry, HelperProblem, Keychain, UserConfig, UserConfigWarning,
 };
 pub use manifest::ManifestProblem;
 pub use registries_conf::{ConfProblem, NameProblem, NoPlace, Place, RegistriesConf, RegistriesConfError};

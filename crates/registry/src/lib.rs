@@ -61,7 +61,7 @@ pub use fault::{Fault, UploadProblem};
 pub use inspect::{Child, Configuration, Content, Inspected, Layer, Platform, PlatformError};
 pub use keychain::{
     Anonymous, Credential, DockerConfig, DockerConfigError, DockerConfigFile, DockerConfigFileError,
-    ForRegistry, Keychain,
+    ForRegistry, HelperProblem, Keychain, UserConfig, UserConfigWarning,
 };
 pub use manifest::ManifestProblem;
 pub use registries_conf::{ConfProblem, NameProblem, NoPlace, Place, RegistriesConf, RegistriesConfError};

@@ -12,7 +12,7 @@ use crate::Exit;
 use crate::arguments::{Form, OutputFlag, RegistryFlags};
 use crate::generations::{generation, recorded};
 use crate::problem::Problem;
-use crate::registry::{Registries, told};
+use crate::registry::{Registries, problem};
 use crate::session::Session;
 use crate::tags;
 use compare::{Difference, Side, platforms};
@@ -113,7 +113,7 @@ async fn inspect(
             Some(platform) => client.inspect_platform(&image, platform).await,
             None => client.inspect(&image).await,
         };
-        answer.map_err(|error| told(&error))
+        answer.map_err(|error| problem(&error))
     };
     match ask(&known.image_reference).await {
         Err(problem) if known.is_mirrored() => {

@@ -13,7 +13,7 @@ use crate::Exit;
 use crate::arguments::{Form, OutputFlag, RegistryFlags};
 use crate::generations::{choice, recorded};
 use crate::problem::Problem;
-use crate::registry::{Registries, told, told_of_repository};
+use crate::registry::{Registries, problem, problem_of_repository};
 use crate::screen::{FAINT, GOOD};
 use crate::session::Session;
 use crate::tags;
@@ -53,7 +53,7 @@ impl ListTags {
         };
         let registries = Registries::new(session, &self.registries)?;
         let client = registries.client(&from).await?;
-        let tags = client.list(&from).await.map_err(|error| told_of_repository(&error))?;
+        let tags = client.list(&from).await.map_err(|error| problem_of_repository(&error))?;
         let chosen = chosen(session, &client, tag.as_ref(), &from, choice.as_ref()).await?;
         let status = tag.as_ref().and_then(|tag| tag.status.as_ref());
         let known = status.iter().flat_map(|status| status.references.iter());
@@ -124,7 +124,7 @@ async fn chosen(
         (Some(_), None) => Ok(from.tag().cloned()),
         (Some(_), Some(choice)) => match client.choose(from, choice).await {
             Ok(chosen) => Ok(Some(chosen)),
-            Err(NotChosen::Registry(error)) => Err(told(&error)),
+            Err(NotChosen::Registry(error)) => Err(problem(&error)),
             Err(why) => {
                 session.screen.note(format_args!("The policy chooses nothing: {why}"));
                 Ok(None)

@@ -12,7 +12,7 @@ use crate::Exit;
 use crate::arguments::{Form, OutputFlag, RegistryFlags, Selection};
 use crate::generations::{choice, recorded};
 use crate::problem::Problem;
-use crate::registry::{Registries, told};
+use crate::registry::{Registries, problem};
 use crate::screen::{BAD, BUSY, GOOD, plain, short};
 use crate::session::Session;
 use crate::tags;
@@ -138,13 +138,13 @@ async fn look(registries: &Registries<'_>, tag: &Tag) -> Result<Found, Problem> 
         None => from.clone(),
         Some(choice) => from.with_tag(&client.choose(&from, choice).await.map_err(|why| nothing(&why))?),
     };
-    let digest = client.digest(&asked).await.map_err(|error| told(&error))?;
+    let digest = client.digest(&asked).await.map_err(|error| problem(&error))?;
     Ok(Found { tag: asked.tag().map(TagName::to_string), digest })
 }
 
 fn nothing(why: &NotChosen) -> Problem {
     match why {
-        NotChosen::Registry(error) => told(error),
+        NotChosen::Registry(error) => problem(error),
         why => Problem::Registry(why.to_string(), None),
     }
 }

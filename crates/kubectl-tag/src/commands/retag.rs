@@ -14,7 +14,7 @@ use crate::Exit;
 use crate::arguments::{DryRunFlag, Form, OutputFlag, RegistryFlags};
 use crate::generations::{generation, recorded};
 use crate::problem::Problem;
-use crate::registry::{Registries, told};
+use crate::registry::{Registries, problem};
 use crate::screen::short;
 use crate::session::Session;
 use crate::tags;
@@ -99,7 +99,7 @@ impl Retag {
         }
         for (tag, plan) in &planned {
             if plan.outcome != Outcome::Unchanged && !plan.dry_run {
-                client.tag(&image, tag).await.map_err(|error| told(&error))?;
+                client.tag(&image, tag).await.map_err(|error| problem(&error))?;
             }
         }
         self.show(session, planned.into_iter().map(|(_, plan)| plan).collect())
@@ -150,7 +150,7 @@ impl Retag {
         let there = match client.digest(&reference).await {
             Ok(there) => Some(there),
             Err(error) if *error.fault() == Fault::NotFound => None,
-            Err(error) => return Err(told(&error)),
+            Err(error) => return Err(problem(&error)),
         };
         let outcome = match &there {
             None => Outcome::Tagged,

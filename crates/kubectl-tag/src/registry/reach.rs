@@ -1,11 +1,12 @@
 //! A client for each registry, by the way on which it is reached.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Endpoints, Pod, Service as ServiceObject};
 use kube::Api;
 use tagger_core::reference::{Reference, Registry};
-use tagger_registry::{Client, Detour};
+use tagger_registry::{Client, Detour, UserConfig};
 use tokio::sync::{Mutex, OnceCell};
 
 use super::forward::{Forward, to_pod};
@@ -20,6 +21,7 @@ use crate::session::Session;
 pub(crate) struct Registries<'a> {
     session: &'a Session,
     flags: &'a RegistryFlags,
+    credentials: Arc<UserConfig>,
     direct: Client,
     hosting: OnceCell<Option<Hosting>>,
     /// Those that are not where their names say.
@@ -28,17 +30,33 @@ pub(crate) struct Registries<'a> {
 
 impl<'a> Registries<'a> {
     pub(crate) fn new(session: &'a Session, flags: &'a RegistryFlags) -> Result<Self, Problem> {
-        let direct = super::client(flags)?;
-        Ok(Self { session, flags, direct, hosting: OnceCell::new(), by_detour: Mutex::default() })
+        let credentials = super::credentials()?;
+        let direct = super::client(flags, credentials.clone(), None)?;
+        Ok(Self {
+            session,
+            flags,
+            credentials,
+            direct,
+            hosting: OnceCell::new(),
+            by_detour: Mutex::default(),
+        })
     }
 
     /// A client that reaches the registry of a reference.
-    ///
-    /// A registry that only the cluster knows is reached through a port-forward, which is made when it is first asked for.
     pub(crate) async fn client(&self, reference: &Reference) -> Result<Client, Problem> {
-        let Some(registry) = reference.registry().filter(|registry| may_be_local(registry)) else {
+        match reference.registry() {
+            Some(registry) => self.client_of(registry).await,
+            None => Ok(self.direct.clone()),
+        }
+    }
+
+    /// A client that reaches a registry, by its own name.
+    ///
+    /// One that only the cluster knows is reached through a port-forward, which is made when it is first asked for.
+    pub(crate) async fn client_of(&self, registry: &Registry) -> Result<Client, Problem> {
+        if !may_be_local(registry) {
             return Ok(self.direct.clone());
-        };
+        }
         match route(registry, self.hosting().await) {
             Route::Direct => Ok(self.direct.clone()),
             Route::Under(host) => self.detour(registry, async || self.under(registry, &host).await).await,
@@ -46,6 +64,10 @@ impl<'a> Registries<'a> {
                 self.detour(registry, async || self.forward(registry, &service).await).await
             }
         }
+    }
+
+    fn by(&self, detour: Detour, plain: bool) -> Result<Client, Problem> {
+        super::client(self.flags, self.credentials.clone(), Some((detour, plain)))
     }
 
     async fn hosting(&self) -> Option<&Hosting> {
@@ -94,7 +116,7 @@ impl<'a> Registries<'a> {
             match is_plain(at, &host.to_string()).await {
                 Ok(plain) => {
                     let detour = Detour { registry: registry.clone(), at };
-                    return Ok((super::client_by(self.flags, Some((detour, plain)))?, None));
+                    return Ok((self.by(detour, plain)?, None));
                 }
                 Err(error) => last = error,
             }
@@ -135,6 +157,6 @@ impl<'a> Registries<'a> {
         let forward = forward.map_err(|error| lost(&error))?;
         let plain = is_plain(forward.at, &registry.to_string()).await.map_err(|error| lost(&error))?;
         let detour = Detour { registry: registry.clone(), at: forward.at };
-        Ok((super::client_by(self.flags, Some((detour, plain)))?, Some(forward)))
+        Ok((self.by(detour, plain)?, Some(forward)))
     }
 }

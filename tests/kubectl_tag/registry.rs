@@ -1,45 +1,23 @@
 //! The commands that ask registries: diff, outdated, list-tags, retag.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tagger_testkit::image::Image;
+use tagger_testkit::proxy::{Fault, Match};
 
 use crate::plugin::{Ended, Plugin, steady};
 use crate::support::cached::Cached;
 use crate::support::{Namespace, World};
 
-/// A plugin that may ask the world's registries, which speak plain HTTP.
-struct Asking<'a> {
-    plugin: Plugin,
-    registries: Vec<&'a str>,
+/// Runs a command that ends with this code.
+async fn ends(plugin: &Plugin, code: i32, arguments: &[&str]) -> Ended {
+    let ended = plugin.run(arguments).await;
+    assert_eq!(ended.code, code, "{arguments:?}: {}{}", ended.stdout, ended.stderr);
+    ended
 }
 
-impl<'a> Asking<'a> {
-    fn new(here: &Namespace<'_>, registries: &[&'a str]) -> Self {
-        Self { plugin: Plugin::new(here), registries: registries.to_vec() }
-    }
-
-    async fn run(&self, arguments: &[&str]) -> Ended {
-        let flags = self.registries.iter().flat_map(|registry| ["--insecure-registry", *registry]);
-        let all: Vec<&str> = arguments.iter().copied().chain(flags).collect();
-        self.plugin.run(&all).await
-    }
-
-    async fn text(&self, arguments: &[&str]) -> String {
-        let ended = self.run(arguments).await;
-        assert_eq!(ended.code, 0, "{arguments:?}: {}{}", ended.stdout, ended.stderr);
-        ended.stdout
-    }
-
-    async fn json(&self, arguments: &[&str]) -> Value {
-        let text = self.text(&[arguments, &["-o", "json"]].concat()).await;
-        serde_json::from_str(&text).unwrap()
-    }
-
-    async fn fails(&self, code: i32, arguments: &[&str]) -> Ended {
-        let ended = self.run(arguments).await;
-        assert_eq!(ended.code, code, "{arguments:?}: {}{}", ended.stdout, ended.stderr);
-        ended
-    }
+/// A document as it is shown.
+async fn document(plugin: &Plugin, arguments: &[&str]) -> String {
+    serde_json::to_string_pretty(&plugin.json(arguments).await).unwrap()
 }
 
 async fn push(here: &Namespace<'_>, name: &str, tag: &str, image: &Image) -> String {
@@ -65,19 +43,15 @@ fn diff_tells_what_changed_between_two_generations() {
         let world = World::shared().await;
         let here = Namespace::new(world, "diff").await;
         two_generations(&here, "myapp").await;
-        let registry = world.registry.address();
-        let asking = Asking::new(&here, &[&registry]);
+        let plugin = Plugin::new(&here);
         let _steady = steady(&here);
-        insta::assert_snapshot!("diff", asking.text(&["diff", "myapp"]).await);
-        insta::assert_snapshot!(
-            "diff_json",
-            serde_json::to_string_pretty(&asking.json(&["diff", "myapp"]).await).unwrap()
-        );
-        let one = asking.json(&["diff", "myapp", "0"]).await;
+        insta::assert_snapshot!("diff", plugin.text(&["diff", "myapp"]).await);
+        insta::assert_snapshot!("diff_json", document(&plugin, &["diff", "myapp"]).await);
+        let one = plugin.json(&["diff", "myapp", "0"]).await;
         assert_eq!((&one["before"]["generation"], &one["after"]["generation"]), (&json!(0), &json!(1)));
-        let back = asking.json(&["diff", "myapp", "1", "0"]).await;
+        let back = plugin.json(&["diff", "myapp", "1", "0"]).await;
         assert_eq!((&back["before"]["generation"], &back["after"]["generation"]), (&json!(1), &json!(0)));
-        insta::assert_snapshot!("diff_pruned", asking.fails(1, &["diff", "myapp", "7"]).await.stderr);
+        insta::assert_snapshot!("diff_pruned", ends(&plugin, 1, &["diff", "myapp", "7"]).await.stderr);
     });
 }
 
@@ -92,8 +66,10 @@ fn diff_asks_no_registry_about_two_generations_of_one_digest() {
         assert_eq!(first.code, 1);
         insta::assert_snapshot!("diff_only_one", first.stderr);
         here.go_to_generation("myapp", 1).await;
-        // It is not told that the registry speaks plain HTTP, so it could not ask.
-        insta::assert_snapshot!("diff_same", Plugin::new(&here).text(&["diff", "myapp"]).await);
+        // It could ask nobody.
+        let plugin = Plugin::new(&here).variable("REGISTRY_AUTH_FILE", "/nowhere");
+        assert_eq!(plugin.run(&["list-tags", "myapp"]).await.code, 1);
+        insta::assert_snapshot!("diff_same", plugin.text(&["diff", "myapp"]).await);
     });
 }
 
@@ -107,15 +83,14 @@ fn diff_compares_one_platform_of_images_for_several() {
         here.wait_for_generation("myapp", 0).await;
         push(&here, "myapp", "latest", &Image::index(2, &["linux/amd64", "linux/s390x"])).await;
         here.go_to_generation("myapp", 1).await;
-        let registry = world.registry.address();
-        let asking = Asking::new(&here, &[&registry]);
+        let plugin = Plugin::new(&here);
         let _steady = steady(&here);
-        insta::assert_snapshot!("diff_platforms", asking.text(&["diff", "myapp"]).await);
-        let gone = asking.json(&["diff", "myapp", "--platform", "linux/arm64"]).await;
+        insta::assert_snapshot!("diff_platforms", plugin.text(&["diff", "myapp"]).await);
+        let gone = plugin.json(&["diff", "myapp", "--platform", "linux/arm64"]).await;
         assert_eq!(gone.get("layers"), None, "only one of them has it");
-        let wrong = asking.fails(1, &["diff", "myapp", "--platform", "plan9/amd64"]).await;
+        let wrong = ends(&plugin, 1, &["diff", "myapp", "--platform", "plan9/amd64"]).await;
         insta::assert_snapshot!("diff_no_such_platform", wrong.stderr);
-        assert_eq!(asking.fails(2, &["diff", "myapp", "--platform", "amd64"]).await.stdout, "");
+        assert_eq!(ends(&plugin, 2, &["diff", "myapp", "--platform", "amd64"]).await.stdout, "");
     });
 }
 
@@ -129,10 +104,12 @@ fn diff_asks_the_source_where_the_copy_is_gone() {
         here.wait_for_generation("myapp", 0).await;
         push(&here, "myapp", "latest", &Image::single(2)).await;
         here.go_to_generation("myapp", 1).await;
-        let (registry, cache) = (here.world.registry.address(), cached.proxy.address());
-        let by_copy = Asking::new(&here, &[cache]).json(&["diff", "myapp"]).await;
-        let by_source = Asking::new(&here, &[&registry]).json(&["diff", "myapp"]).await;
-        assert_eq!(by_copy["size"], by_source["size"]);
+        let plugin = Plugin::new(&here);
+        let by_copy = plugin.json(&["diff", "myapp"]).await;
+        let copy = format!("{}/myapp", here.name);
+        cached.proxy.fault(Match::manifest().repository(&copy), Fault::status(404));
+        let by_source = plugin.json(&["diff", "myapp"]).await;
+        assert_eq!(by_copy, by_source);
         assert!(by_copy["size"]["after"].as_u64() > Some(0), "{by_copy}");
     });
 }
@@ -142,7 +119,6 @@ fn outdated_tells_what_registries_have_that_the_cluster_does_not_use() {
     crate::support::run(async {
         let world = World::shared().await;
         let here = Namespace::new(world, "outdated").await;
-        let registry = world.registry.address();
         for name in ["fresh", "moved", "pinned", "lost"] {
             here.ready_tag(name).await;
         }
@@ -161,21 +137,18 @@ fn outdated_tells_what_registries_have_that_the_cluster_does_not_use() {
         push(&here, "versions", "1.11.0", &Image::single(9)).await;
         here.patch_from("lost", &format!("{}:gone", here.repository("lost"))).await;
 
-        let asking = Asking::new(&here, &[&registry]);
+        let plugin = Plugin::new(&here);
         let _steady = steady(&here);
-        insta::assert_snapshot!("outdated", asking.text(&["outdated"]).await);
-        insta::assert_snapshot!(
-            "outdated_json",
-            serde_json::to_string_pretty(&asking.json(&["outdated"]).await).unwrap()
-        );
-        assert_eq!(asking.fails(3, &["outdated", "--exit-code"]).await.stderr, "");
-        asking.fails(0, &["outdated", "fresh", "--exit-code"]).await;
-        insta::assert_snapshot!("outdated_unknown", asking.fails(1, &["outdated", "lost"]).await.stderr);
+        insta::assert_snapshot!("outdated", plugin.text(&["outdated"]).await);
+        insta::assert_snapshot!("outdated_json", document(&plugin, &["outdated"]).await);
+        assert_eq!(ends(&plugin, 3, &["outdated", "--exit-code"]).await.stderr, "");
+        ends(&plugin, 0, &["outdated", "fresh", "--exit-code"]).await;
+        insta::assert_snapshot!("outdated_unknown", ends(&plugin, 1, &["outdated", "lost"]).await.stderr);
         assert_eq!(
-            asking.text(&["outdated", "-o", "name"]).await,
+            plugin.text(&["outdated", "-o", "name"]).await,
             "tag.images.io/moved\ntag.images.io/pinned\ntag.images.io/versions\n"
         );
-        let here_too = asking.json(&["outdated", "-A"]).await;
+        let here_too = plugin.json(&["outdated", "-A"]).await;
         let names =
             here_too.as_array().unwrap().iter().filter(|told| told["namespace"] == here.name.as_str());
         assert_eq!(names.count(), 5);
@@ -197,7 +170,6 @@ fn list_tags_marks_what_generations_have_and_what_the_policy_chooses() {
     crate::support::run(async {
         let world = World::shared().await;
         let here = Namespace::new(world, "listed").await;
-        let registry = world.registry.address();
         for (seed, version) in ["1.2.0", "1.9.0", "2.0.0", "latest"].into_iter().enumerate() {
             push(&here, "myapp", version, &Image::single(seed as u64)).await;
         }
@@ -208,26 +180,20 @@ fn list_tags_marks_what_generations_have_and_what_the_policy_chooses() {
         here.wait_for_generation("myapp", 0).await;
         push(&here, "myapp", "1.10.0", &Image::single(9)).await;
 
-        let asking = Asking::new(&here, &[&registry]);
+        let plugin = Plugin::new(&here);
         let _steady = steady(&here);
-        insta::assert_snapshot!("list_tags", asking.text(&["list-tags", "myapp"]).await);
+        insta::assert_snapshot!("list_tags", plugin.text(&["list-tags", "myapp"]).await);
         insta::assert_snapshot!(
             "list_tags_candidates",
-            asking.text(&["list-tags", "myapp", "--candidates"]).await
+            plugin.text(&["list-tags", "myapp", "--candidates"]).await
         );
-        insta::assert_snapshot!(
-            "list_tags_json",
-            serde_json::to_string_pretty(&asking.json(&["list-tags", "myapp"]).await).unwrap()
-        );
-        let image = asking.text(&["list-tags", &here.repository("myapp")]).await;
+        insta::assert_snapshot!("list_tags_json", document(&plugin, &["list-tags", "myapp"]).await);
+        let image = plugin.text(&["list-tags", &here.repository("myapp")]).await;
         assert_eq!(image, "latest\n2.0.0\n1.10.0\n1.9.0\n1.2.0\n");
         insta::assert_snapshot!(
             "list_tags_none",
-            asking.fails(1, &["list-tags", &here.repository("nothing")]).await.stderr
+            ends(&plugin, 1, &["list-tags", &here.repository("nothing")]).await.stderr
         );
-        let plain = Plugin::new(&here).run(&["list-tags", "myapp"]).await;
-        assert_eq!(plain.code, 1);
-        insta::assert_snapshot!("list_tags_plain_http", plain.stderr);
     });
 }
 
@@ -237,8 +203,7 @@ fn retag_gives_a_generation_other_tags_and_moves_none_unasked() {
         let world = World::shared().await;
         let here = Namespace::new(world, "retag").await;
         two_generations(&here, "myapp").await;
-        let registry = world.registry.address();
-        let asking = Asking::new(&here, &[&registry]);
+        let plugin = Plugin::new(&here);
         let tag = here.get("tag", "myapp").await.unwrap();
         let digests: Vec<&str> =
             (0..2).map(|at| tag["status"]["references"][at]["digest"].as_str().unwrap()).collect();
@@ -246,33 +211,33 @@ fn retag_gives_a_generation_other_tags_and_moves_none_unasked() {
         let at = async |tag: &str| world.registry.target().digest(&repository, tag).await.unwrap();
 
         let _steady = steady(&here);
-        let tried = asking.text(&["retag", "myapp", "stable", "--dry-run"]).await;
+        let tried = plugin.text(&["retag", "myapp", "stable", "--dry-run"]).await;
         insta::assert_snapshot!("retag_dry_run", tried);
         assert_eq!(at("stable").await, None);
 
         let patterns = ["retag", "myapp", "stable", "r{generation}-{tag}"];
-        insta::assert_snapshot!("retag", asking.text(&patterns).await);
+        insta::assert_snapshot!("retag", plugin.text(&patterns).await);
         assert_eq!(at("stable").await.as_deref(), Some(digests[0]));
         assert_eq!(at("r1-latest").await.as_deref(), Some(digests[0]));
-        insta::assert_snapshot!("retag_again", asking.text(&["retag", "myapp", "stable"]).await);
+        insta::assert_snapshot!("retag_again", plugin.text(&["retag", "myapp", "stable"]).await);
 
-        let refused = asking.fails(1, &["retag", "myapp", "older", "stable", "-g", "0"]).await;
+        let refused = ends(&plugin, 1, &["retag", "myapp", "older", "stable", "-g", "0"]).await;
         insta::assert_snapshot!("retag_refused", refused.stderr);
         assert_eq!(at("older").await, None, "nothing was done of it");
-        let moved = asking.json(&["retag", "myapp", "stable", "-g", "0", "--force"]).await;
+        let moved = plugin.json(&["retag", "myapp", "stable", "-g", "0", "--force"]).await;
         insta::assert_snapshot!("retag_json", serde_json::to_string_pretty(&moved).unwrap());
         assert_eq!(at("stable").await.as_deref(), Some(digests[1]));
 
         let short = &digests[0]["sha256:".len()..][..12];
-        asking.text(&["retag", "myapp", "latest-{digest:12}"]).await;
+        plugin.text(&["retag", "myapp", "latest-{digest:12}"]).await;
         assert_eq!(at(&format!("latest-{short}")).await.as_deref(), Some(digests[0]));
         insta::assert_snapshot!(
             "retag_unknown",
-            asking.fails(1, &["retag", "myapp", "{commit}"]).await.stderr
+            ends(&plugin, 1, &["retag", "myapp", "{commit}"]).await.stderr
         );
         insta::assert_snapshot!(
             "retag_not_cached",
-            asking.fails(1, &["retag", "myapp", "a", "--cache"]).await.stderr
+            ends(&plugin, 1, &["retag", "myapp", "a", "--cache"]).await.stderr
         );
     });
 }
@@ -285,8 +250,7 @@ fn retag_in_the_cache_leaves_the_source_alone() {
         push(&here, "myapp", "latest", &Image::single(1)).await;
         here.apply(&here.tag("myapp", json!({ "generation": 0, "cache": true }))).await.unwrap();
         here.wait_for_generation("myapp", 0).await;
-        let cache = cached.proxy.address();
-        Asking::new(&here, &[cache]).text(&["retag", "myapp", "stable", "--cache"]).await;
+        Plugin::new(&here).text(&["retag", "myapp", "stable", "--cache"]).await;
         assert!(cached.digest(&here, "myapp", "stable").await.is_some());
         let source = here.world.registry.target().digest(&format!("{}/myapp", here.name), "stable").await;
         assert_eq!(source.unwrap(), None);

@@ -72,7 +72,8 @@ impl ListTags {
         if self.candidates && tag.is_some() {
             listed.tags.retain(|tag| tag.candidate);
         }
-        self.show(session, &listed, facts.current, tag.is_some())?;
+        let word = tag.is_some().then(|| if choice.is_some() { "chosen" } else { "followed" });
+        self.show(session, &listed, facts.current, word)?;
         Ok(Exit::Done)
     }
 
@@ -81,7 +82,7 @@ impl ListTags {
         session: &Session,
         listed: &Listed,
         current: Option<i64>,
-        of_a_tag: bool,
+        word: Option<&str>,
     ) -> Result<(), Problem> {
         match self.output.form {
             Some(form @ (Form::Json | Form::Yaml)) => return session.screen.document(form, listed),
@@ -92,19 +93,22 @@ impl ListTags {
             Some(Form::Wide) | None if listed.tags.is_empty() => {
                 session.screen.note(format_args!("{} has no such tag.", listed.repository));
             }
-            Some(Form::Wide) | None if of_a_tag => {
-                let rows = listed.tags.iter().map(|tag| row(tag, current)).collect();
-                session.screen.table(&["TAG", "GENERATION", "CHOICE"], rows);
-            }
-            Some(Form::Wide) | None => listed.tags.iter().for_each(|tag| session.screen.line(&tag.name)),
+            Some(Form::Wide) | None => match word {
+                Some(word) => {
+                    let rows = listed.tags.iter().map(|tag| row(tag, current, word)).collect();
+                    session.screen.table(&["TAG", "GENERATION", "CHOICE"], rows);
+                }
+                None => listed.tags.iter().for_each(|tag| session.screen.line(&tag.name)),
+            },
         }
         Ok(())
     }
 }
 
-fn row(tag: &Marked, current: Option<i64>) -> Vec<String> {
+/// `word` is what the tag is called that would be imported now.
+fn row(tag: &Marked, current: Option<i64>, word: &str) -> Vec<String> {
     let choice = match (tag.chosen, tag.candidate) {
-        (true, _) => format!("{GOOD}chosen{GOOD:#}"),
+        (true, _) => format!("{GOOD}{word}{GOOD:#}"),
         (false, true) => "candidate".to_owned(),
         (false, false) => format!("{FAINT}-{FAINT:#}"),
     };

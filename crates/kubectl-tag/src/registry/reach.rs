@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, OnceCell};
 use super::forward::{Forward, to_pod};
 use super::hosting::Hosting;
 use super::probe::is_plain;
-use super::route::{Route, Service, may_be_local, route, target};
+use super::route::{Route, Service, is_this_machine, may_be_local, route, target};
 use crate::arguments::RegistryFlags;
 use crate::problem::Problem;
 use crate::session::Session;
@@ -58,6 +58,11 @@ impl<'a> Registries<'a> {
             return Ok(self.direct.clone());
         }
         match route(registry, self.hosting().await) {
+            Route::Direct if is_this_machine(registry) => {
+                // As docker does: nobody gives certificates for this machine, so what it speaks is looked at.
+                let made = self.detour(registry, async || self.under(registry, registry).await).await;
+                Ok(made.unwrap_or_else(|_| self.direct.clone()))
+            }
             Route::Direct => Ok(self.direct.clone()),
             Route::Under(host) => self.detour(registry, async || self.under(registry, &host).await).await,
             Route::Forward(service) => {

@@ -64,6 +64,11 @@ pub(super) fn may_be_local(registry: &Registry) -> bool {
     }
 }
 
+/// Whether a registry is on this machine.
+pub(super) fn is_this_machine(registry: &Registry) -> bool {
+    registry.host() == "localhost" || registry.ip().is_some_and(|address| address.is_loopback())
+}
+
 /// The Service that a registry's name is of.
 fn service(registry: &Registry) -> Option<Service> {
     let parts: Vec<&str> = registry.host().split('.').collect();

@@ -6,8 +6,10 @@
 mod age;
 pub mod arguments;
 mod commands;
+mod generations;
 mod overview;
 mod problem;
+mod registry;
 mod screen;
 mod session;
 mod steering;

@@ -153,13 +153,18 @@ fn an_image_that_was_put_into_the_cache_is_a_generation_until_the_tag_moves() {
         }
         here.wait_for_image("deployment", "web", &copy).await;
 
-        let asked = || cached.world.proxy.requests()[seen..].iter().any(|asked| asked.repository == repository);
+        let asked =
+            || cached.world.proxy.requests()[seen..].iter().any(|asked| asked.repository == repository);
         assert!(!asked(), "the registry has nothing to do with it");
         eventually("a poll", || async { asked().then_some(()) }).await;
         cached.world.operator.stop().unwrap();
         cached.world.operator.start_again().await.unwrap();
         a_moment().await;
-        assert_eq!(here.generations("myapp").await, (vec![1, 0], 1), "nothing moved, and nothing is done twice");
+        assert_eq!(
+            here.generations("myapp").await,
+            (vec![1, 0], 1),
+            "nothing moved, and nothing is done twice"
+        );
 
         let third = here.push("myapp", "latest", 2).await;
         let newest = here.newest("myapp", 2).await;
@@ -248,7 +253,8 @@ fn how_far_a_copy_is_stands_in_the_status_until_it_ends_or_is_given_up() {
         assert!(message.contains("iB of ") && message.contains("generation 0"), "{message}");
         let second = here.wait_for_progress("whole", first["copied"].as_i64().unwrap()).await;
         for mirroring in [&first, &second] {
-            let (copied, total) = (mirroring["copied"].as_i64().unwrap(), mirroring["total"].as_i64().unwrap());
+            let (copied, total) =
+                (mirroring["copied"].as_i64().unwrap(), mirroring["total"].as_i64().unwrap());
             assert!(copied <= total && total > 2 * 1024 * 1024, "{mirroring}");
         }
         here.wait_for_generation("whole", 0).await;

@@ -89,8 +89,12 @@ mod tests {
     use rstest::rstest;
 
     #[rstest]
-    #[case(r#"{"generation":3}"#, Request { generation: 3, digest: None })]
-    #[case(r#" { "generation": 0, "digest": null } "#, Request { generation: 0, digest: None })]
+    #[case(r#"{"generation":3}"#, Request { generation: 3, digest: None, at: None })]
+    #[case(r#" { "generation": 0, "digest": null } "#, Request { generation: 0, digest: None, at: None })]
+    #[case(
+        r#"{"generation":3,"at":"1970-01-01T00:00:00Z"}"#,
+        Request { generation: 3, digest: None, at: Some(jiff::Timestamp::UNIX_EPOCH) }
+    )]
     fn what_a_person_asks_for_is_read(#[case] text: &str, #[case] expected: Request) {
         assert_eq!(request(Some(&annotated(IMPORT, text))), Some(Ok(expected.clone())));
         let text = serde_json::to_string(&expected).unwrap();

@@ -377,7 +377,7 @@ mod tests {
         #[case] expected: Step,
     ) {
         let known: &[i64] = if current.is_some() { &[1, 0] } else { &[] };
-        let request = Request { generation: number, digest: None };
+        let request = Request { generation: number, digest: None, at: None };
         let situation = Situation {
             from: &HERE.parse().unwrap(),
             wanted,

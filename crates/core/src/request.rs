@@ -1,5 +1,6 @@
 //! What a person asks of a Tag with `kubectl tag`.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::reference::Digest;
@@ -15,4 +16,7 @@ pub struct Request {
     /// points at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
+    /// When it was asked for. It makes another text of the same request: what failed is then tried again at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
 }

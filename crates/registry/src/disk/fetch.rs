@@ -161,7 +161,7 @@ impl Fetching {
             };
             let download =
                 Download::new(self.from.clone(), blob.digest.clone(), blob.size, Default::default());
-            let download = download.behind(hasher, have).telling(self.tell.clone());
+            let download = download.behind(*hasher, have).telling(self.tell.clone());
             self.told(Progress::Spared(have));
             match self.bring(blob, download, have).await {
                 // A layer that is said to be elsewhere need not be in the registry.

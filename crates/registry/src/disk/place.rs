@@ -66,6 +66,26 @@ impl Place {
     }
 }
 
+/// Where nothing came, nothing is left.
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.is_shared {
+            return;
+        }
+        let root = &self.store.root;
+        let blobs = root.join("blobs");
+        // A folder that has something in it is not removed by these.
+        if is_gone(fs::remove_dir(blobs.join("sha256"))) && is_gone(fs::remove_dir(blobs)) {
+            let _ = fs::remove_file(root.join(LAYOUT.0));
+            let _ = fs::remove_dir(root);
+        }
+    }
+}
+
+fn is_gone(removed: io::Result<()>) -> bool {
+    removed.map_or_else(|problem| problem.kind() == io::ErrorKind::NotFound, |()| true)
+}
+
 /// Whether a folder is an image layout.
 fn is_layout(folder: &Path) -> Result<bool, DiskError> {
     let marked = folder.join(LAYOUT.0);

@@ -70,7 +70,12 @@ impl Client {
             let fetching = Fetching::new(from, place.store.clone(), options.progress.clone());
             outcome =
                 save(&fetching, &digest, &place, source, options).await.map_err(|broken| match broken {
-                    Broken::Registry(fault) => told(fault),
+                    // It was there a moment ago, by the tag.
+                Broken::Registry(Fault::PartMissing(gone)) if gone == digest => match source.digest() {
+                    Some(_) => told(Fault::NotFound),
+                    None => told(Fault::Moved(gone)),
+                },
+                Broken::Registry(fault) => told(fault),
                     Broken::Disk(error) => error.into(),
                     Broken::Unfit(problem) => problem.into(),
                 });

@@ -27,7 +27,7 @@ pub(super) enum There {
     /// All of it, and it is right.
     Whole,
     /// Its first bytes, hashed.
-    Partly(Hasher, u64),
+    Partly(Box<Hasher>, u64),
 }
 
 /// A blob on its way to the disk.
@@ -67,12 +67,12 @@ impl Store {
                     && hash(&part, &digest, size, stop)?.finish().as_ref() == Some(&digest)
                 {
                     true => fs::rename(&part, &path).map(|()| There::Whole),
-                    false => Ok(There::Partly(Hasher::like(&digest), 0)),
+                    false => Ok(There::Partly(Box::new(Hasher::like(&digest)), 0)),
                 };
             }
             match have {
-                0 => Ok(There::Partly(Hasher::like(&digest), 0)),
-                _ => Ok(There::Partly(hash(&part, &digest, have, stop)?, have)),
+                0 => Ok(There::Partly(Box::new(Hasher::like(&digest)), 0)),
+                _ => Ok(There::Partly(Box::new(hash(&part, &digest, have, stop)?), have)),
             }
         });
         looked.await.map_err(|problem| write(&at, problem))

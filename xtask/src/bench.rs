@@ -9,6 +9,7 @@ mod mirror;
 mod poll;
 mod processor;
 mod receiver;
+mod rollout;
 mod tags;
 mod writes;
 
@@ -31,6 +32,8 @@ pub(crate) enum Bench {
     /// Measure push notifications, for each of many Tags and many for one: how fast they are answered, what they lead to at
     /// the registry and at the API server, and the operator's memory
     Receiver(receiver::Options),
+    /// Measure from a push, and from a poll, to the Deployment that runs the image
+    Rollout(rollout::Options),
 }
 
 /// Measures, with release builds: a slow measuring program would be what is measured.
@@ -43,6 +46,7 @@ pub(crate) async fn run(what: Bench) -> Result<()> {
         Bench::Mirror(options) => mirror::run(&options).await,
         Bench::Poll(options) => poll::run(&options).await,
         Bench::Receiver(options) => receiver::run(&options).await,
+        Bench::Rollout(options) => rollout::run(&options).await,
     }
 }
 

@@ -14,6 +14,9 @@ pub const FOLLOWS: &str = "images.io/follows";
 /// field manager is [`FIELD_MANAGER`] is heard.
 pub const ROLLOUT: &str = "images.io/rollout";
 
+/// A person asks here, on a Tag, for a generation to be made: JSON, `{"generation": 3}`.
+pub const IMPORT: &str = "images.io/import";
+
 /// The field manager of everything that Tagger writes.
 pub const FIELD_MANAGER: &str = "tagger";
 

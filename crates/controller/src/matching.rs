@@ -95,9 +95,10 @@ impl Names {
 
 /// Whether a push to there may move a Tag: the very tag that it follows, or one that its policy could choose.
 fn is_meant(tag: &Tag, pushed: &Reference, client: &Client) -> bool {
-    let is_there = whereabouts(tag, client).iter().any(|(registry, repository)| {
-        (Some(registry), repository) == (pushed.registry(), pushed.repository())
-    });
+    let pushed_to = (pushed.registry().map(Registry::canonical), pushed.repository());
+    let is_there = whereabouts(tag, client)
+        .iter()
+        .any(|(registry, repository)| (Some(registry.canonical()), repository) == pushed_to);
     let (Some(name), Ok(choice), Ok(from)) =
         (pushed.tag(), tag.spec.choice(), tag.spec.from.parse::<Reference>())
     else {
@@ -117,9 +118,10 @@ fn whereabouts(tag: &Tag, client: &Client) -> Vec<(Registry, Repository)> {
     }
 }
 
+/// However the registry is written: who pushes need not write it as who follows.
 fn hash(registry: &Registry, repository: &Repository) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (registry, repository).hash(&mut hasher);
+    (registry.canonical(), repository).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -174,6 +176,11 @@ mod tests {
     #[case::another_repository("quay.io/company/myapp:latest", "quay.io/company/other:latest", false)]
     #[case::another_registry("quay.io/company/myapp:latest", "ghcr.io/company/myapp:latest", false)]
     #[case::an_alias_of_docker_hub("docker.io/fedora", "index.docker.io/library/fedora:latest", true)]
+    #[case::as_helm_has_it("registry-1.docker.io/company/app:v1", "docker.io/company/app:v1", true)]
+    #[case::and_pushed_so("docker.io/company/app:v1", "registry-1.docker.io/company/app:v1", true)]
+    #[case::the_usual_port("quay.io:443/company/myapp:v1", "quay.io/company/myapp:v1", true)]
+    #[case::and_pushed_so_too("quay.io/company/myapp:v1", "quay.io:443/company/myapp:v1", true)]
+    #[case::another_port("quay.io:8443/company/myapp:v1", "quay.io/company/myapp:v1", false)]
     #[case::a_name_without_a_registry("company/myapp:v1", "quay.io/company/myapp:v1", true)]
     #[case::which_is_docker_hub_too("fedora:40", "docker.io/library/fedora:40", true)]
     #[case::and_nowhere_else("company/myapp:v1", "ghcr.io/company/myapp:v1", false)]

@@ -132,7 +132,7 @@ pub struct Selection {
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct OutputFlag {
     /// The form of the output; a table or sentences for people where it is not given
-    #[arg(long = "output", short, value_name = "FORM")]
+    #[arg(long = "output", short = 'o', value_name = "FORM")]
     pub form: Option<Form>,
 }
 

@@ -3,13 +3,18 @@
 //! [`arguments`] defines the command line, and everything that is made from it: help, completions, manuals. Each command is a module
 //! of its own in `commands`; what a command decides is pure and tested by tables, what it does goes through a [`session`].
 
+mod age;
 pub mod arguments;
 mod commands;
+mod overview;
 mod problem;
 mod registry;
 mod screen;
 mod session;
+mod steering;
 mod tags;
+mod waiting;
+mod workloads;
 
 use std::process::ExitCode;
 

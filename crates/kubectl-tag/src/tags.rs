@@ -17,7 +17,11 @@ const OFFERED: usize = 3;
 
 /// The Tag with this name. One that is not there is an error that offers the names that are.
 pub(crate) async fn find(cluster: &Cluster, name: &str) -> Result<Tag, Problem> {
-    let namespace = &cluster.namespace;
+    find_in(cluster, &cluster.namespace, name).await
+}
+
+/// The Tag with this name in a namespace.
+pub(crate) async fn find_in(cluster: &Cluster, namespace: &str, name: &str) -> Result<Tag, Problem> {
     let found = cluster.tags(namespace).get_opt(name).await;
     match found.map_err(|error| cluster.told("get tags", Some(namespace), error))? {
         Some(tag) => Ok(tag),
@@ -26,7 +30,7 @@ pub(crate) async fn find(cluster: &Cluster, name: &str) -> Result<Tag, Problem> 
             let names: Vec<String> = there.iter().map(ResourceExt::name_any).collect();
             Err(Problem::NoTag {
                 name: name.to_owned(),
-                namespace: namespace.clone(),
+                namespace: namespace.to_owned(),
                 near: near(name, &names),
                 any: !names.is_empty(),
             })
@@ -90,7 +94,7 @@ mod tests {
     use rstest::rstest;
 
     #[rstest]
-    #[case("myap", &["myapp"])]
+    #[case("myap", &["myapp", "myapp-devel"])]
     #[case("myapp-devl", &["myapp-devel", "myapp"])]
     #[case("devel", &["myapp-devel"])]
     #[case("zzz", &[])]

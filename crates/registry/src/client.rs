@@ -63,8 +63,9 @@ impl Client {
         Self { keychains: vec![Arc::new(keychain)], ..self.clone() }
     }
 
-    /// The same client, for work that can wait: its requests yield to all others, and leave a good part of each registry's
-    /// budget and of an account's limit alone. Polls go this way, so that nothing that somebody waits for comes after them.
+    /// The same client, for work that can wait: what it begins with yields to all other requests, and leaves a good part of each
+    /// registry's budget and of an account's limit alone. Polls go this way, so that nothing that somebody waits for comes after
+    /// them. What follows at a place, a new image or the further pages of a list, waits no more.
     #[must_use]
     pub fn patient(&self) -> Self {
         Self { urgency: Urgency::Patient, ..self.clone() }
@@ -107,9 +108,11 @@ impl Client {
     /// is passed over, and any other failure ends the search, so that an outage never brings in another registry's image.
     ///
     /// A registry's mirrors are asked before it, by [`Settings::registries`]. One that fails, in any way, is passed over; what
-    /// the location itself says counts. The answer names the image as it was asked for, wherever it was read.
+    /// the location itself says counts. One that we put off ([`Fault::Deferred`]) ends the search. The answer names the image as
+    /// it was asked for, wherever it was read.
     ///
-    /// Ends within [`Limits::whole`](crate::Limits::whole), for each place that is asked. May be dropped at any time.
+    /// Each request has [`Limits::whole`](crate::Limits::whole) from when it is made. A place that we don't come to ask in ten times
+    /// that ends it as [`Fault::Deferred`]. May be dropped at any time.
     pub async fn resolve<K>(&self, reference: &Reference, known: K) -> Result<Resolved, Error>
     where
         K: Fn(&Digest) -> Option<String> + Send + Sync,

@@ -40,9 +40,9 @@ pub enum Fault {
         /// For how long it is not asked: what it asked for, or what is thought good where it did not say.
         retry_after: Option<Duration>,
     },
-    /// A request that can wait was put off, so that what is left of the registry's limit lasts, or others have their turn. Nobody
-    /// was asked.
-    #[error("put off for {} s: what is left of the registry's limit is kept for what can't wait", .left.as_secs())]
+    /// A request was put off by us, so that what is left of the registry's limit lasts, or others have their turn or their room.
+    /// It says nothing of the registry.
+    #[error("put off for {} s, so that what is left of the registry's limit lasts, or others have their turn", .left.as_secs())]
     Deferred {
         /// For how long.
         left: Duration,

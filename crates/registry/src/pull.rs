@@ -77,7 +77,7 @@ impl Remote {
         };
         match digest {
             Some(digest) => Ok(Some(Pointed::At(digest))),
-            None => Ok(self.tagged(target).await?.map(Pointed::Read)),
+            None => Ok(self.urgent().tagged(target).await?.map(Pointed::Read)),
         }
     }
 

@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::fault::Fault;
 use crate::registries_conf::Place;
-use crate::transport::{Access, Answer, Call, Origin, Scope, Transport};
+use crate::transport::{Access, Answer, Call, Origin, Scope, Transport, Urgency};
 
 /// A repository of a registry, as somebody may use it. Cheap to clone.
 #[derive(Clone)]
@@ -33,6 +33,12 @@ impl Remote {
     /// The same repository, with tokens that allow something else.
     pub(crate) fn scoped(&self, scope: Scope) -> Self {
         let access = Access { scope, ..self.access.clone() };
+        Self { access, ..self.clone() }
+    }
+
+    /// The same repository, for what follows a first request: that one has waited, and would have been made for nothing.
+    pub(crate) fn urgent(&self) -> Self {
+        let access = Access { urgency: Urgency::Urgent, ..self.access.clone() };
         Self { access, ..self.clone() }
     }
 

@@ -48,7 +48,8 @@ impl<K: Fn(&Digest) -> Option<String> + Send + Sync> Question for Lookup<K> {
         };
         match (self.known)(&digest) {
             Some(media_type) => Ok(told(digest, media_type)),
-            None => match remote.manifest(&digest).await? {
+            // Were it put off, the next look would begin with the HEAD again, and never come to this.
+            None => match remote.urgent().manifest(&digest).await? {
                 Some(manifest) => Ok(self.read(reference, manifest)),
                 None => Err(Fault::Moved(digest)),
             },

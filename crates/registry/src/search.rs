@@ -1,5 +1,5 @@
 use tagger_core::reference::Reference;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use crate::client::Client;
@@ -7,7 +7,9 @@ use crate::error::Error;
 use crate::fault::Fault;
 use crate::registries_conf::Place;
 use crate::remote::Remote;
-use crate::settings::Limits;
+
+/// How many times as long as a registry may take for one request a place is waited for, with all that keeps us from asking.
+const LONGEST: u32 = 10;
 
 /// Something that a repository is asked wherever it may be.
 pub(crate) trait Question: Sync {
@@ -16,11 +18,6 @@ pub(crate) trait Question: Sync {
 
     /// Asks it at one place.
     fn ask(&self, asked: Asked<'_>) -> impl Future<Output = Result<Self::Answer, Fault>> + Send;
-
-    /// Until when one place must have answered, if it is asked now.
-    fn deadline(&self, limits: &Limits) -> Instant {
-        Instant::now() + limits.whole
-    }
 }
 
 /// One place that is asked.
@@ -70,6 +67,8 @@ impl Client {
         for (place, left) in places.iter().zip((0..places.len()).rev()) {
             match self.ask(place, reference, question, sole).await {
                 Ok(answer) => return Ok(answer),
+                // To ask the next place now would spend what is to last there, and might find what this one does not have yet.
+                Err(fault @ Fault::Deferred { .. }) => return Err(at(fault)),
                 Err(fault) => last = fault,
             }
             let mirror = &place.registry;
@@ -90,8 +89,10 @@ impl Client {
         sole: bool,
     ) -> Result<Q::Answer, Fault> {
         let asked = Asked { remote: self.reader(place)?, reference, sole };
-        let deadline = question.deadline(self.transport.limits());
-        let outcome = timeout_at(deadline, question.ask(asked)).await;
-        outcome.unwrap_or_else(|_| Err(Fault::Timeout { host: place.registry.to_string() }))
+        let limits = self.transport.limits();
+        // Each request has its own time from when it is made, and tells when its registry is late. What takes longer than all of
+        // them waits for us: for places, for the rate, for other lists.
+        let outcome = timeout(limits.whole * LONGEST, question.ask(asked)).await;
+        outcome.unwrap_or(Err(Fault::Deferred { left: limits.patience }))
     }
 }

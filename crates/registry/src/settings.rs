@@ -45,7 +45,8 @@ pub struct Limits {
     pub connect: Duration,
     /// Until the answer begins, and between two pieces of it.
     pub first_byte: Duration,
-    /// For everything that looking up one image takes: requests, tokens, waits. A copy takes as long as bytes move.
+    /// What a registry may take for one request: tries, tokens, one credential after the other. A list of several pages may take
+    /// four times as long. It begins when the request is made: waiting for our own places and rate is no fault of the registry's.
     pub whole: Duration,
     /// How long a blob that is sent may stand still, and how long a registry may take to put it away when it has all of it. So
     /// long may a source take for 1 MiB, too.

@@ -1,10 +1,10 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::LINK;
 use http::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
 use tagger_core::reference::{Reference, TagName};
-use tokio::time::Instant;
 use url::Url;
 
 use crate::client::Client;
@@ -13,7 +13,6 @@ use crate::fault::Fault;
 use crate::pull::Manifest;
 use crate::remote::{Remote, unexpected};
 use crate::search::{Asked, Question};
-use crate::settings::Limits;
 use crate::transport::{Call, Origin, Read, Same, Scope, redirected};
 
 /// The most tags of a repository that are taken.
@@ -24,7 +23,9 @@ pub(crate) const MAX_PAGES: usize = 1_000;
 const MAX_PAGE: usize = 4 * 1024 * 1024;
 /// How many entries of a list are asked for at a time.
 const PAGE: usize = 1_000;
-/// How many times as long as looking up an image a list may take.
+/// What a tag takes in memory beside its text, about.
+const BESIDE_THE_TEXT: usize = 48;
+/// How many times as long as for one request a registry may take for a whole list.
 const LISTS_LONGER: u32 = 4;
 
 impl Client {
@@ -35,8 +36,8 @@ impl Client {
         let told = |fault| Error::At { reference: reference.clone(), fault };
         let Some(registry) = reference.registry() else { return Err(told(Fault::NotFound)) };
         let remote = self.writer(registry, reference.repository()).map_err(told)?;
-        let tags = remote.scoped(Scope::pull(reference.repository())).tags(|| {}).await.map_err(told)?;
-        Ok(tags.unwrap_or_default())
+        let remote = remote.scoped(Scope::pull(reference.repository()));
+        Ok(remote.tags(Duration::MAX, || {}).await.map_err(told)?.unwrap_or_default())
     }
 
     /// The tags of the repository of a reference, looked for where [`Client::resolve`] looks: at mirrors and other locations,
@@ -68,48 +69,54 @@ impl Question for TagList {
         // Many Tags may follow one repository, and its list is long.
         let key = Same::of(&remote.list_call(remote.url(&first_page())?), &remote.access);
         let key = key.ok_or(Fault::NotFound)?;
+        let time = remote.transport.limits().whole * LISTS_LONGER;
         let (flight, _) = remote.transport.lists.next(key, |departure| {
             let remote = remote.clone();
-            async move { Ok(remote.tags(|| departure.leave()).await?.map(Into::into)) }
+            async move { Ok(remote.tags(time, || departure.leave()).await?.map(Into::into)) }
         });
         flight.await?.ok_or(Fault::NotFound)
-    }
-
-    /// A list of many pages takes longer than one image.
-    fn deadline(&self, limits: &Limits) -> Instant {
-        Instant::now() + limits.whole * LISTS_LONGER
     }
 }
 
 impl Remote {
-    /// The tags of the repository; none where there is none. `asked` is told when it is asked for them.
-    async fn tags(&self, asked: impl FnOnce()) -> Result<Option<Vec<TagName>>, Fault> {
+    /// The tags of the repository; none where there is none. `time` is what the registry may take for all pages, and `asked` is
+    /// told when it is asked for them.
+    async fn tags(&self, time: Duration, asked: impl FnOnce()) -> Result<Option<Vec<TagName>>, Fault> {
         #[derive(Deserialize)]
         struct Page {
             tags: Option<Vec<String>>,
         }
         let budgets = &self.transport.budgets;
-        let (_place, mut long) = (budgets.list(&self.origin).await, None);
+        let (_place, mut room) = (budgets.list(&self.origin).await, budgets.room());
         asked();
-        let mut tags = Vec::new();
+        let (mut tags, mut taken) = (Vec::new(), Duration::ZERO);
+        // Only the first page can wait: were a later one put off, the next look would begin with the first one again.
+        let (mut asking, later) = (self, self.urgent());
         let mut next = Some(self.url(&first_page())?);
         for _ in 0..MAX_PAGES {
             let Some(url) = next.take() else { return Ok(Some(tags)) };
-            let answer = self.call(&self.list_call(url.clone())).await?;
+            let answer = asking.call(&self.list_call(url.clone())).await?;
+            asking = &later;
             match answer.status {
                 StatusCode::OK => {}
                 StatusCode::NOT_FOUND => return Ok(None),
                 _ => return Err(unexpected(&answer)),
             }
             let page: Page = serde_json::from_slice(&answer.body).map_err(|_| Fault::ListInvalid)?;
-            tags.extend(page.tags.unwrap_or_default().iter().filter_map(|tag| tag.parse().ok()));
+            let before = tags.len();
+            tags.extend(page.tags.unwrap_or_default().iter().filter_map(|tag| tag.parse::<TagName>().ok()));
             if tags.len() > MAX_TAGS {
                 break;
             }
             next = self.next_page(&url, &answer.headers)?;
-            drop(answer);
-            if next.is_some() && long.is_none() {
-                long = budgets.long_list().await;
+            taken += answer.took;
+            if next.is_some() && taken > time {
+                return Err(Fault::Timeout { host: self.origin.to_string() });
+            }
+            let bytes = tags[before..].iter().map(|tag| tag.as_str().len() + BESIDE_THE_TEXT).sum();
+            if next.is_some() && !room.take(bytes) {
+                // The lists of others fill it, which says nothing of this registry.
+                return Err(Fault::Deferred { left: self.transport.limits().patience });
             }
         }
         Err(Fault::TooMuch { what: "tags", limit: MAX_TAGS })

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+use rstest::rstest;
 use tagger_core::reference::Reference;
 use tagger_registry::{Anonymous, Authority, Client, DockerConfig, RegistriesConf, Settings};
 use tagger_testkit::assets::Assets;
@@ -165,6 +166,27 @@ fn an_image_may_be_pushed_under_each_name_that_it_is_read_by() {
     assert_eq!(names("docker.io/alpine"), ["docker.io/library/alpine"]);
     let others = ["second.example/company/app", "third.example/company/app"];
     assert_eq!(names("company/app"), [&of_quay[..], &others].concat());
+}
+
+#[rstest]
+#[case::docker_hub_as_helm_has_it("registry-1.docker.io/company/app", "docker.io/company/app", true)]
+#[case::docker_hub_with_a_port("docker.io/company/app", "registry-1.docker.io:443/company/app", true)]
+#[case::the_port_of_https("quay.example:443/app", "quay.example/app", true)]
+#[case::the_port_of_http("quay.example/app", "quay.example:80/app", true)]
+#[case::another_port("quay.example:8443/app", "quay.example/app", false)]
+#[case::another_host("registry-2.docker.io/company/app", "docker.io/company/app", false)]
+fn a_push_is_known_however_the_registry_is_written(
+    #[case] from: Reference,
+    #[case] pushed: Reference,
+    #[case] same: bool,
+) {
+    let client = Client::new(Settings::default(), Anonymous).unwrap();
+    let names = client.whereabouts(&from);
+    assert_eq!(names[0].0.to_string(), from.to_string().split('/').next().unwrap(), "it keeps its name");
+    let pushed_to = (pushed.registry().map(|registry| registry.canonical()), pushed.repository());
+    let is_there =
+        names.iter().any(|(registry, repository)| (Some(registry.canonical()), repository) == pushed_to);
+    assert_eq!(is_there, same);
 }
 
 #[test]

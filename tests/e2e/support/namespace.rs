@@ -30,7 +30,7 @@ impl<'a> Namespace<'a> {
     /// Makes a namespace in a world.
     pub async fn new(world: &'a World, test: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("{test}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = format!("{test}-{:02}", COUNT.fetch_add(1, Ordering::Relaxed));
         let kubectl = world.control_plane.kubectl();
         kubectl.run(&["create", "namespace", &name]).await.unwrap();
         Self { world, name, kubectl }

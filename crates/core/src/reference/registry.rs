@@ -36,6 +36,17 @@ impl Registry {
         self.host == "docker.io" && self.port.is_none()
     }
 
+    /// The name to compare by where it must not matter how somebody wrote it: Docker Hub is docker.io by its API's names as well,
+    /// which Helm has, and the usual ports are none. For comparing alone: what a person wrote is what is asked and recorded.
+    #[must_use]
+    pub fn canonical(&self) -> Self {
+        let port = self.port.filter(|port| !matches!(port, 80 | 443));
+        match (self.host.as_str(), port) {
+            ("docker.io" | "index.docker.io" | "registry-1.docker.io", None) => Self::docker_hub(),
+            _ => Self { host: self.host.clone(), port },
+        }
+    }
+
     /// The host without the port; an IPv6 address has its brackets.
     pub fn host(&self) -> &str {
         &self.host

@@ -23,7 +23,7 @@ pub struct Pull {
     pub generation: Option<i64>,
 
     /// How it is laid out
-    #[arg(long = "output", short, value_name = "LAYOUT", default_value = "oci-dir")]
+    #[arg(long = "output", short = 'o', value_name = "LAYOUT", default_value = "oci-dir")]
     pub layout: Layout,
 
     /// Only this platform, of an image for several: linux/amd64; needed for docker-archive

@@ -6,6 +6,7 @@ use crate::Exit;
 use crate::arguments::{DryRunFlag, OutputFlag, Selection};
 use crate::problem::Problem;
 use crate::session::Session;
+use crate::steering::Steer;
 
 /// Leaves Tags as they are.
 #[derive(Clone, Debug, Args)]
@@ -28,7 +29,9 @@ pub struct Suspend {
 }
 
 impl Suspend {
-    pub(crate) async fn run(&self, _session: &Session) -> Result<Exit, Problem> {
-        todo!()
+    pub(crate) async fn run(&self, session: &Session) -> Result<Exit, Problem> {
+        let steer = Steer { dry_run: self.dry_run, output: self.output, wait: None };
+        steer.many(session, &self.selection, self.all, true).await?;
+        Ok(Exit::Done)
     }
 }

@@ -6,6 +6,7 @@ use crate::Exit;
 use crate::arguments::{DryRunFlag, OutputFlag, WaitFlags};
 use crate::problem::Problem;
 use crate::session::Session;
+use crate::steering::{Change, Steer};
 
 /// Has a Tag follow again.
 #[derive(Clone, Debug, Args)]
@@ -28,7 +29,13 @@ pub struct Unpin {
 }
 
 impl Unpin {
-    pub(crate) async fn run(&self, _session: &Session) -> Result<Exit, Problem> {
-        todo!()
+    pub(crate) async fn run(&self, session: &Session) -> Result<Exit, Problem> {
+        let steer = Steer { dry_run: self.dry_run, output: self.output, wait: Some(self.wait) };
+        steer
+            .one(session, &self.name, |_| {
+                Ok(Change { spec: serde_json::json!({ "generation": null }), request: None })
+            })
+            .await?;
+        Ok(Exit::Done)
     }
 }

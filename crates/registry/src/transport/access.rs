@@ -71,15 +71,10 @@ impl Transport {
         registry.register_collector(Box::new(Pauses { accounts, metrics }));
     }
 
-    /// Until when everything for one image must be done, if it begins now.
-    pub(crate) fn deadline(&self) -> Instant {
-        Instant::now() + self.wire.limits.whole
-    }
-
-    /// Until when a call must be done, tries and all, if it begins now.
-    pub(crate) fn deadline_of(&self, call: &Call) -> Instant {
+    /// How long a call may take, tries and all.
+    pub(super) fn time_of(&self, call: &Call) -> Duration {
         let longer = if call.slow { self.stall() } else { Duration::ZERO };
-        self.deadline() + longer
+        self.wire.limits.whole + longer
     }
 
     /// How long to wait before something is tried again that failed this often in turn; none: not again.
@@ -94,7 +89,7 @@ impl Transport {
 
     /// Sends a call to where nothing may be shown.
     pub(crate) async fn call_openly(&self, call: &Call) -> Result<Answer, Fault> {
-        self.wire.exchange(call, None, self.deadline_of(call)).await
+        self.wire.exchange(call, None, Instant::now() + self.time_of(call)).await
     }
 
     /// Sends a body that can be sent only once. It is given up when `patience` is at its end.

@@ -30,6 +30,8 @@ pub(crate) struct Answer {
     pub(crate) authorization: Option<HeaderValue>,
     /// In whose name it was asked.
     pub(crate) credential: Option<CredentialId>,
+    /// How long who answers took for it, with what was tried before; not how long it was until they were asked.
+    pub(crate) took: Duration,
 }
 
 impl Answer {
@@ -44,6 +46,7 @@ impl Answer {
             origin: self.origin.clone(),
             authorization: self.authorization.clone(),
             credential: self.credential,
+            took: self.took,
         }
     }
 }

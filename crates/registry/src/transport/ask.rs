@@ -1,6 +1,7 @@
 //! Asks a registry when it is its turn, in one name after the other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::StatusCode;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -20,6 +21,14 @@ use crate::keychain::Credential;
 
 /// What is told when a request is sent.
 type Departing = Departure<Arc<Answer>>;
+
+/// What is left of a call's time, in whoever's name it is made. Waiting for a place uses nothing of it up.
+struct Left {
+    /// For those who are asked.
+    asking: Duration,
+    /// For pauses.
+    pausing: Duration,
+}
 
 impl Transport {
     /// Sends a call, or shares it with whoever makes the same one at this time.
@@ -65,10 +74,11 @@ impl Transport {
             .iter()
             .partition(|credential| self.refused.contains_key(&key(Some(credential))));
         let mut last = StatusCode::UNAUTHORIZED.as_u16();
+        let mut left = Left { asking: self.time_of(call), pausing: self.limits().whole };
         let hopeful = hopeful.into_iter().map(Some).chain([None]);
         for credential in hopeful.chain(refused.into_iter().map(Some)) {
             let key = key(credential);
-            let showing = self.show_in_turn(call, &key, credential, (access.urgency, departure));
+            let showing = self.show_in_turn(call, &key, credential, (access.urgency, departure), &mut left);
             match showing.await? {
                 Outcome::Answer(answer) => return Ok(*answer),
                 Outcome::Refused(status) => last = status,
@@ -88,17 +98,17 @@ impl Transport {
         key: &Key,
         credential: Option<&Credential>,
         (urgency, departure): (Urgency, Option<&Departing>),
+        left: &mut Left,
     ) -> Result<Outcome, Fault> {
         let account = self.accounts.of(&key.registry, key.credential);
         let limits = self.limits();
         let told = |how| self.wire.metrics.throttled(&key.registry, how);
-        // Only pauses use it up: a place may be waited for as long as it takes.
-        let (mut patience, mut tries) = (limits.whole, 0);
+        let mut tries = 0;
         loop {
             let begun = Instant::now();
-            let most = Patience { longest: limits.patience, until: begun + patience };
+            let most = Patience { longest: limits.patience, until: begun + left.pausing };
             account.ready(urgency, most, told).await?;
-            patience = patience.saturating_sub(begun.elapsed());
+            left.pausing = left.pausing.saturating_sub(begun.elapsed());
             let place = self.budgets.request(&key.registry, urgency, told);
             let place = match urgency {
                 Urgency::Urgent => place.await,
@@ -118,23 +128,26 @@ impl Transport {
             if let Some(departure) = departure {
                 departure.leave();
             }
-            let deadline = self.deadline_of(call);
+            // One that brings a blob has all of its time each time that it is tried.
+            let time = if call.slow { self.time_of(call) } else { left.asking };
+            let deadline = turn.sent + time;
             let showing = timeout_at(deadline, self.show(call, key, credential, deadline)).await;
             let outcome = showing.unwrap_or_else(|_| Err(Fault::Timeout { host: key.registry.to_string() }));
+            left.asking = left.asking.saturating_sub(turn.sent.elapsed());
             account.learn(turn.sent, outcome.as_ref().map(|outcome| outcome.headers(&key.registry)));
             drop((turn, place));
             tries += 1;
             match outcome {
                 Err(fault) if fault.is_throttle() => {
-                    let left = account.left();
-                    let too_long = left.is_some_and(|left| left > limits.patience);
+                    let pause = account.left();
+                    let too_long = pause.is_some_and(|pause| pause > limits.patience);
                     if !call.again || tries >= limits.tries || too_long {
-                        return Err(fault.lasting(left));
+                        return Err(fault.lasting(pause));
                     }
                 }
                 Ok(Outcome::Answer(answer)) => {
-                    let credential = key.credential;
-                    return Ok(Outcome::Answer(Box::new(Answer { credential, ..*answer })));
+                    let (credential, took) = (key.credential, self.time_of(call).saturating_sub(left.asking));
+                    return Ok(Outcome::Answer(Box::new(Answer { credential, took, ..*answer })));
                 }
                 outcome => return outcome,
             }

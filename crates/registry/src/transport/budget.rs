@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::lane::{Lane, Place};
 use super::metrics::How;
 use super::origin::Origin;
+use super::room::{Room, Rooms};
 use super::scope::Urgency;
 use crate::settings::Limits;
 
@@ -17,8 +18,6 @@ const SOURCES: usize = 4;
 
 /// How many lists of tags are read at once from one registry.
 const LISTS: usize = 2;
-/// How many lists that have more than one page are read at once from all registries: each may fill many megabytes.
-const LONG_LISTS: usize = 4;
 
 /// Gives each registry its places: so many short requests at once and a second, so many blobs on their way from it, and so many to it.
 pub(crate) struct Budgets {
@@ -27,7 +26,7 @@ pub(crate) struct Budgets {
     sources: Pool,
     destinations: Pool,
     lists: Pool,
-    long_lists: Arc<Semaphore>,
+    rooms: Rooms,
 }
 
 struct Pool {
@@ -41,8 +40,8 @@ impl Budgets {
         let sources = Pool::new(limits.transfers);
         // One source that is slow must not have all places of the destination that others write to as well.
         let destinations = Pool::new(limits.transfers.saturating_mul(SOURCES));
-        let (lists, long_lists) = (Pool::new(LISTS), Arc::new(Semaphore::new(LONG_LISTS)));
-        Self { limits: limits.clone(), requests, sources, destinations, lists, long_lists }
+        let (lists, rooms) = (Pool::new(LISTS), Rooms::new());
+        Self { limits: limits.clone(), requests, sources, destinations, lists, rooms }
     }
 
     /// A place for one short request. Nothing that needs another place is waited for while it is held.
@@ -61,9 +60,9 @@ impl Budgets {
         self.lists.place(registry).await
     }
 
-    /// A place for a list that goes on and on.
-    pub(crate) async fn long_list(&self) -> Option<OwnedSemaphorePermit> {
-        self.long_lists.clone().acquire_owned().await.ok()
+    /// The room for a list, nothing of which is taken yet.
+    pub(crate) fn room(&self) -> Room {
+        self.rooms.enter()
     }
 
     /// Places for a blob that goes from one registry to another. Nobody who has one at the destination waits for anything.

@@ -25,6 +25,7 @@ mod realm;
 mod redirect;
 mod refusal;
 mod resolver;
+mod room;
 mod scope;
 mod show;
 mod tokens;

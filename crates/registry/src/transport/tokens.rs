@@ -216,6 +216,7 @@ mod tests {
             origin,
             authorization: None,
             credential: None,
+            took: Duration::ZERO,
         };
         let read =
             read(&answer).map(|token| (token.header.to_str().unwrap().to_owned(), token.life.as_secs()));

@@ -1,4 +1,4 @@
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::{
@@ -186,6 +186,7 @@ impl Wire {
                 origin,
                 authorization: authorization.cloned(),
                 credential: None,
+                took: Duration::ZERO,
             }),
         }
     }

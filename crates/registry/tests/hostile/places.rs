@@ -80,6 +80,19 @@ async fn a_mirror_that_says_nothing_is_passed_over() {
 }
 
 #[tokio::test]
+async fn a_mirror_whose_look_is_put_off_is_not_passed_over() {
+    let low = |_: &Seen| {
+        let answer = with_header(manifest(INDEX), "ratelimit-limit", "100;w=21600");
+        with_header(answer, "ratelimit-remaining", "24;w=21600")
+    };
+    let (mirror, location) = (Server::start(low).await, Server::start(good).await);
+    let patient = Client::new(at(&[&mirror, &location]), Anonymous).unwrap().patient();
+    patient.digest(&image()).await.unwrap();
+    assert_eq!(patient.digest(&image()).await.unwrap_err().reason(), "Deferred");
+    assert_eq!((mirror.seen().len(), location.seen().len()), (1, 0));
+}
+
+#[tokio::test]
 async fn what_the_location_says_counts_when_nobody_has_it() {
     let (mirror, location) = (Server::start(|_| status(503)).await, Server::start(|_| status(404)).await);
     let client = Client::new(at(&[&mirror, &location]), Anonymous).unwrap();

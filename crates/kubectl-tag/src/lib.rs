@@ -6,6 +6,7 @@
 mod age;
 pub mod arguments;
 mod commands;
+mod generations;
 mod overview;
 mod problem;
 mod registry;

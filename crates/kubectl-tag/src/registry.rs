@@ -1,26 +1,44 @@
 //! Registries, as the person who runs this may use them.
 
+mod forward;
+mod hosting;
+mod probe;
+mod reach;
+mod route;
+
+use std::sync::Arc;
+
 use tagger_core::reference::{Reference, Registry};
 use tagger_registry::{
-    Authority, Client, CopyError, Error, Fault, Retry, Settings, TlsProblem, UserConfig, UserConfigWarning,
+    Authority, Client, CopyError, Detour, Error, Fault, Retry, Settings, TlsProblem, UserConfig,
+    UserConfigWarning,
 };
 
 use crate::arguments::RegistryFlags;
 use crate::problem::Problem;
 use crate::screen::Screen;
-use crate::session::Session;
 
-/// A client with the user's own credentials: those of docker and podman, and of their helpers.
-pub(crate) fn client(flags: &RegistryFlags) -> Result<Client, Problem> {
-    let keychain = UserConfig::open(|name| std::env::var_os(name), warn);
-    let keychain = keychain.map_err(|error| Problem::File(error.to_string()))?;
+pub(crate) use reach::Registries;
+
+/// The user's own credentials: those of docker and podman, and of their helpers.
+fn credentials() -> Result<Arc<UserConfig>, Problem> {
+    let opened = UserConfig::open(|name| std::env::var_os(name), warn);
+    opened.map(Arc::new).map_err(|error| Problem::File(error.to_string()))
+}
+
+/// A client with these credentials. It reaches one registry by a detour, and in plain HTTP where that is what it speaks.
+fn client(
+    flags: &RegistryFlags,
+    credentials: Arc<UserConfig>,
+    detour: Option<(Detour, bool)>,
+) -> Result<Client, Problem> {
     let authorities = flags.authorities.iter().map(|file| {
         let pem = std::fs::read(file).map_err(|error| {
             Problem::File(format!("--registry-ca {} can't be read: {error}", file.display()))
         })?;
         Ok(Authority { registry: None, pem })
     });
-    let settings = Settings {
+    let mut settings = Settings {
         insecure: flags.insecure.clone(),
         // Who typed the names may reach those hosts anyhow.
         private_everywhere: true,
@@ -28,22 +46,11 @@ pub(crate) fn client(flags: &RegistryFlags) -> Result<Client, Problem> {
         user_agent: concat!("kubectl-tag/", env!("CARGO_PKG_VERSION")).to_owned(),
         ..Settings::default()
     };
-    Client::new(settings, keychain).map_err(|error| Problem::Invalid(error.to_string(), None))
-}
-
-/// A registry as it is reached from here, for as long as this is held.
-pub(crate) struct Route {
-    /// The host and port to ask.
-    pub(crate) registry: Registry,
-}
-
-/// How a registry is reached from here. One that only the cluster's own network reaches gets its way made here.
-pub(crate) async fn route(
-    _session: &Session,
-    _client: &Client,
-    registry: &Registry,
-) -> Result<Route, Problem> {
-    Ok(Route { registry: registry.clone() })
+    if let Some((detour, is_plain)) = detour {
+        settings.insecure.extend(is_plain.then(|| detour.registry.clone()));
+        settings.detours.push(detour);
+    }
+    Client::new(settings, credentials).map_err(|error| Problem::Invalid(error.to_string(), None))
 }
 
 fn warn(warning: &UserConfigWarning) {
@@ -60,6 +67,18 @@ pub(crate) fn problem(error: &Error) -> Problem {
             let registry = looked.first().map(|(registry, _)| registry);
             Problem::Registry(error.to_string(), next(registry, error.fault()))
         }
+    }
+}
+
+/// What the failure of a question about a whole repository means: its reference names no tag that was asked for.
+pub(crate) fn problem_of_repository(error: &Error) -> Problem {
+    match (error, error.fault()) {
+        (Error::At { reference, .. }, Fault::NotFound) => {
+            let registry = reference.registry().map(|registry| format!("{registry}/")).unwrap_or_default();
+            let what = format!("{registry}{}: the registry has no such repository", reference.repository());
+            Problem::Registry(what, Some("check the registry and the repository".to_owned()))
+        }
+        _ => problem(error),
     }
 }
 

@@ -29,6 +29,7 @@
 //! resolves names, so that judging the addresses of *names* is the proxy's duty; literal addresses are still judged here.
 
 mod children;
+mod choose;
 mod client;
 mod copy;
 mod disk;
@@ -36,6 +37,7 @@ mod download;
 mod error;
 mod fault;
 mod hash;
+mod inspect;
 mod keychain;
 mod manifest;
 mod parts;
@@ -53,6 +55,7 @@ mod settings;
 mod tags;
 mod transport;
 
+pub use choose::NotChosen;
 pub use client::Client;
 pub use copy::{Amount, Copied, CopyError, CopyOptions, Destination, Progress};
 pub use disk::{
@@ -61,6 +64,7 @@ pub use disk::{
 };
 pub use error::{Error, Retry};
 pub use fault::{Fault, UploadProblem};
+pub use inspect::{Child, Configuration, Content, Inspected, Layer, Platform, PlatformError};
 pub use keychain::{
     Anonymous, Credential, DockerConfig, DockerConfigError, DockerConfigFile, DockerConfigFileError,
     ForRegistry, HelperProblem, Keychain, UserConfig, UserConfigWarning,
@@ -69,5 +73,5 @@ pub use manifest::ManifestProblem;
 pub use registries_conf::{ConfProblem, NameProblem, NoPlace, Place, RegistriesConf, RegistriesConfError};
 pub use remove::Removal;
 pub use resolve::Resolved;
-pub use settings::{Authority, Limits, Settings, SettingsError};
+pub use settings::{Authority, Detour, Limits, Settings, SettingsError};
 pub use transport::{AddressKind, ConnectProblem, RealmProblem, RedirectProblem, TlsProblem, TokenProblem};

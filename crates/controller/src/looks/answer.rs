@@ -137,9 +137,9 @@ impl Question<'_> {
         }
     }
 
-    /// The newest generation, where it has this digest and a tag that may still be chosen.
+    /// What was seen here last, where it has this digest and a tag that may still be chosen.
     fn unmoved(&self, choice: &Choice, digest: &Digest) -> Option<Resolved> {
-        let newest: &Generation = self.tag.status.as_ref()?.references.newest()?;
+        let newest: &Generation = self.tag.status.as_ref()?.references.newest_seen()?;
         if !newest.is_from(self.from) || newest.digest().as_ref() != Some(digest) {
             return None;
         }

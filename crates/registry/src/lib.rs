@@ -59,8 +59,7 @@ pub use choose::NotChosen;
 pub use client::Client;
 pub use copy::{Amount, Copied, CopyError, CopyOptions, Destination, Progress};
 pub use disk::{
-    Choice, Damage, DiskError, ImageProblem, Layout, OnDisk, Platform, PlatformError, PushError, SaveError,
-    SaveOptions, Saved,
+    Choice, Damage, DiskError, ImageProblem, Layout, OnDisk, PushError, SaveError, SaveOptions, Saved,
 };
 pub use error::{Error, Retry};
 pub use fault::{Fault, UploadProblem};

@@ -21,7 +21,9 @@ pub(crate) fn changed(before: &Tag, change: &Change) -> String {
     }
     let from = current(before).map_or_else(String::new, |current| format!("generation {current} -> "));
     if let Some(number) = change.request.as_ref().and_then(|request| request["generation"].as_i64()) {
-        return format!("asked for a new import: {from}{number}");
+        let is_upload = change.request.as_ref().is_some_and(|request| request.get("digest").is_some());
+        let asked = if is_upload { "asked to publish the upload" } else { "asked for a new import" };
+        return format!("{asked}: {from}{number}");
     }
     match change.spec.get("generation").and_then(Value::as_i64) {
         None => {

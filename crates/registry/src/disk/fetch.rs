@@ -9,13 +9,14 @@ use tagger_core::reference::Digest;
 
 use super::error::{DiskError, read};
 use super::outgoing::Tell;
-use super::platform::{ImageProblem, Platform};
+use super::platform::ImageProblem;
 use super::store::{Store, There, name};
 use crate::copy::flights::Flights;
 use crate::copy::tally::Tally;
 use crate::copy::{Amount, Progress};
 use crate::download::Download;
 use crate::fault::Fault;
+use crate::inspect::Platform;
 use crate::manifest::{MAX_BYTES, MAX_ENTRIES};
 use crate::parts::{Blob, Parts};
 use crate::pull::Manifest;

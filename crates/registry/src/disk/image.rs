@@ -10,12 +10,13 @@ use super::docker::{self, Layer, Saved};
 use super::error::{Damage, DiskError, read};
 use super::index::{self, Entry, INDEX};
 use super::outgoing::look;
-use super::platform::{Platform, choose};
+use super::platform::choose;
 use super::source::Source;
 use super::stop::blocking;
 use super::tree::Tree;
 use crate::fault::shown;
 use crate::hash::digest_of;
+use crate::inspect::Platform;
 use crate::manifest::{MAX_BYTES, OCI_MANIFEST};
 use crate::pull::Manifest;
 

@@ -25,7 +25,7 @@ mod tree;
 
 pub use error::{Damage, DiskError, PushError, SaveError};
 pub use image::{Choice, OnDisk};
-pub use platform::{ImageProblem, Platform, PlatformError};
+pub use platform::ImageProblem;
 pub use save::{SaveOptions, Saved};
 
 /// How an image is laid out on disk.

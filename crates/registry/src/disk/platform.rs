@@ -1,27 +1,10 @@
-use std::fmt;
-use std::str::FromStr;
+//! Which image of an index is meant.
 
 use serde::Deserialize;
 use tagger_core::reference::Digest;
 
 use crate::fault::shown;
-
-/// Names what an image runs on: `linux/amd64`, `linux/arm/v7`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Platform {
-    /// The operating system.
-    pub os: String,
-    /// The processor.
-    pub architecture: String,
-    /// Which one of its kind.
-    #[serde(default)]
-    pub variant: Option<String>,
-}
-
-/// Says that a text names no platform.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no platform; write os/architecture, such as linux/amd64 or linux/arm/v7")]
-pub struct PlatformError(String);
+use crate::inspect::Platform;
 
 /// Says why an image can't be had as it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,61 +34,7 @@ pub enum ImageProblem {
 fn list(platforms: &[Platform]) -> String {
     match platforms {
         [] => "none that is named".to_owned(),
-        some => some.iter().map(Platform::to_string).collect::<Vec<_>>().join(", "),
-    }
-}
-
-impl fmt::Display for Platform {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", shown(&self.os), shown(&self.architecture))?;
-        self.variant.as_ref().map_or(Ok(()), |variant| write!(f, "/{}", shown(variant)))
-    }
-}
-
-impl FromStr for Platform {
-    type Err = PlatformError;
-
-    fn from_str(text: &str) -> Result<Self, PlatformError> {
-        let plain = |part: &&str| {
-            !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
-        };
-        let parts: Vec<&str> = text.split('/').collect();
-        match (parts.iter().all(plain), parts[..].first(), &parts[..]) {
-            (true, Some(os), [_, architecture, rest @ ..]) if rest.len() <= 1 => Ok(Self {
-                os: os.to_ascii_lowercase(),
-                architecture: named(architecture),
-                variant: rest.first().map(|variant| variant.to_ascii_lowercase()),
-            }),
-            _ => Err(PlatformError(shown(text))),
-        }
-    }
-}
-
-/// An architecture as images name it.
-fn named(architecture: &str) -> String {
-    match architecture.to_ascii_lowercase().as_str() {
-        "x86_64" | "x86-64" => "amd64".to_owned(),
-        "aarch64" => "arm64".to_owned(),
-        other => other.to_owned(),
-    }
-}
-
-impl Platform {
-    /// Whether one that was asked for is this one. Without a variant, any will do.
-    pub(super) fn is_meant_by(&self, wanted: &Self) -> bool {
-        // There is one 64-bit variant of arm, which is written as often as not.
-        let variant = |of: &Self| match (of.architecture.as_str(), of.variant.as_deref()) {
-            ("arm64", None) => Some("v8".to_owned()),
-            (_, variant) => variant.filter(|variant| !variant.is_empty()).map(str::to_owned),
-        };
-        self.os == wanted.os
-            && self.architecture == wanted.architecture
-            && (wanted.variant.is_none() || variant(self) == variant(wanted))
-    }
-
-    /// Attestations and the like are in indexes under a platform that is none.
-    fn is_one(&self) -> bool {
-        self.os != "unknown"
+        some => some.iter().map(shown).collect::<Vec<_>>().join(", "),
     }
 }
 
@@ -123,11 +52,10 @@ struct Child {
 /// The manifest of an index that is for a platform; where none is asked for, the only one that it is for.
 pub(super) fn choose(index: &[u8], wanted: Option<&Platform>) -> Result<Digest, ImageProblem> {
     let index: Index = serde_json::from_slice(index).unwrap_or(Index { manifests: Vec::new() });
-    let for_some = |child: Child| child.platform.filter(Platform::is_one).map(|of| (of, child.digest));
+    let for_some = |child: Child| child.platform.filter(Platform::is_known).map(|of| (of, child.digest));
     let there: Vec<(Platform, Digest)> = index.manifests.into_iter().filter_map(for_some).collect();
     let names = |of: &[(Platform, Digest)]| of.iter().map(|(platform, _)| platform.clone()).collect();
-    let is_meant =
-        |(platform, _): &&(Platform, Digest)| wanted.is_none_or(|wanted| platform.is_meant_by(wanted));
+    let is_meant = |(platform, _): &&(Platform, Digest)| wanted.is_none_or(|wanted| wanted.means(platform));
     let mut meant: Vec<(Platform, Digest)> = there.iter().filter(is_meant).cloned().collect();
     // The same image may be named twice.
     meant.dedup_by(|one, other| one.1 == other.1);
@@ -143,19 +71,6 @@ mod tests {
     use super::*;
     use rstest::rstest;
     use serde_json::json;
-
-    #[rstest]
-    #[case("linux/amd64", Some("linux/amd64"))]
-    #[case("Linux/x86_64", Some("linux/amd64"))]
-    #[case("linux/arm/v7", Some("linux/arm/v7"))]
-    #[case("linux", None)]
-    #[case("linux/", None)]
-    #[case("linux/arm/v7/x", None)]
-    #[case("a b/c", None)]
-    #[case("", None)]
-    fn a_platform_is_read(#[case] text: &str, #[case] read: Option<&str>) {
-        assert_eq!(text.parse::<Platform>().ok().map(|platform| platform.to_string()).as_deref(), read);
-    }
 
     fn index(platforms: &[&str]) -> Vec<u8> {
         let child = |(number, text): (usize, &&str)| {

@@ -11,12 +11,13 @@ use super::fetch::{Broken, Fetching, MAX_DEPTH};
 use super::image::is_index;
 use super::outgoing::Tell;
 use super::place::Place;
-use super::platform::{ImageProblem, Platform, choose};
+use super::platform::{ImageProblem, choose};
 use super::stop::blocking;
 use crate::client::Client;
 use crate::copy::Amount;
 use crate::error::Error;
 use crate::fault::Fault;
+use crate::inspect::Platform;
 use crate::pull::Manifest;
 
 /// Says how an image is saved.
@@ -71,11 +72,11 @@ impl Client {
             outcome =
                 save(&fetching, &digest, &place, source, options).await.map_err(|broken| match broken {
                     // It was there a moment ago, by the tag.
-                Broken::Registry(Fault::PartMissing(gone)) if gone == digest => match source.digest() {
-                    Some(_) => told(Fault::NotFound),
-                    None => told(Fault::Moved(gone)),
-                },
-                Broken::Registry(fault) => told(fault),
+                    Broken::Registry(Fault::PartMissing(gone)) if gone == digest => match source.digest() {
+                        Some(_) => told(Fault::NotFound),
+                        None => told(Fault::Moved(gone)),
+                    },
+                    Broken::Registry(fault) => told(fault),
                     Broken::Disk(error) => error.into(),
                     Broken::Unfit(problem) => problem.into(),
                 });
@@ -147,7 +148,7 @@ async fn chosen(fetching: &Fetching, root: Manifest, options: &SaveOptions) -> R
     };
     let is = fetching.platform(&image.config.digest, image.config.size).await?;
     match (is, wanted) {
-        (Some(is), Some(wanted)) if !is.is_meant_by(wanted) => {
+        (Some(is), Some(wanted)) if !wanted.means(&is) => {
             Err(ImageProblem::NoPlatform { wanted: wanted.clone(), there: vec![is] }.into())
         }
         _ => Ok(manifest),

@@ -15,8 +15,6 @@ use tagger_testkit::manifest::{Blob, Manifest};
 use tagger_testkit::proxy::{Kind, Proxy};
 use tagger_testkit::registry::{Registry, RegistryOptions};
 
-pub const LAYOUTS: [Layout; 3] = [Layout::OciDir, Layout::OciArchive, Layout::DockerArchive];
-
 pub struct Ground {
     pub registry: Registry,
     pub proxy: Proxy,

@@ -5,6 +5,7 @@
 
 mod age;
 pub mod arguments;
+mod cache;
 mod commands;
 mod generations;
 mod overview;
@@ -14,6 +15,7 @@ mod screen;
 mod session;
 mod steering;
 mod tags;
+mod transfer;
 mod waiting;
 mod workloads;
 

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::fault::Fault;
 use crate::manifest::{ManifestProblem, OCI_MANIFEST};
 use crate::pull::Manifest;
+use crate::push::Pieces;
 use crate::remote::Remote;
 use crate::search::{Asked, Question};
 

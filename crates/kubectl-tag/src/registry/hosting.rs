@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 use serde::Deserialize;
-use tagger_core::reference::Registry;
+use tagger_core::reference::{Registry, Repository};
 
 use crate::session::Cluster;
 
@@ -16,6 +16,8 @@ pub(super) struct Hosting {
     pub(super) network: Option<Registry>,
     /// For nodes.
     pub(super) runtime: Option<Registry>,
+    /// What repositories begin with, where Pods push to.
+    pub(super) prefix: Option<Repository>,
 }
 
 #[derive(Deserialize)]
@@ -42,12 +44,16 @@ impl Hosting {
 
     pub(super) fn read(text: &str) -> Option<Self> {
         let document: Document = serde_yaml_ng::from_str(text).ok()?;
+        let pushed = document.host_from_cluster_network.as_ref().or(document.host.as_ref());
+        let path = pushed.and_then(|text| text.split_once('/')).map(|(_, path)| path.trim_end_matches('/'));
+        let prefix = path.and_then(|path| path.parse().ok());
         // The path behind a host is for references, not for connections.
         let registry = |text: Option<String>| text?.split('/').next()?.parse().ok();
         Some(Self {
             host: registry(document.host),
             network: registry(document.host_from_cluster_network),
             runtime: registry(document.host_from_container_runtime),
+            prefix,
         })
     }
 

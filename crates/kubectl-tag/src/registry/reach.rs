@@ -14,6 +14,7 @@ use super::hosting::Hosting;
 use super::probe::is_plain;
 use super::route::{Route, Service, is_this_machine, may_be_local, route, target};
 use crate::arguments::RegistryFlags;
+use crate::cache::CachePlace;
 use crate::problem::Problem;
 use crate::session::Session;
 
@@ -69,6 +70,13 @@ impl<'a> Registries<'a> {
                 self.detour(registry, async || self.forward(registry, &service).await).await
             }
         }
+    }
+
+    /// The registry that the cluster's maker gave it, by the name that it has here or else within the cluster.
+    pub(crate) async fn own_of_the_cluster(&self) -> Option<CachePlace> {
+        let hosting = self.hosting().await?;
+        let registry = hosting.host.as_ref().or(hosting.network.as_ref())?.clone();
+        Some(CachePlace { registry, prefix: hosting.prefix.clone() })
     }
 
     fn by(&self, detour: Detour, plain: bool) -> Result<Client, Problem> {

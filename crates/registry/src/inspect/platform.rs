@@ -29,7 +29,7 @@ impl Platform {
     }
 
     /// Whether it says anything: builders put what is no image into an index under `unknown/unknown`.
-    pub(super) fn is_known(&self) -> bool {
+    pub(crate) fn is_known(&self) -> bool {
         ![&self.os, &self.architecture].into_iter().any(|part| part.is_empty() || part == "unknown")
     }
 }

@@ -25,11 +25,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Reads the credentials of the person who runs this, as docker and podman keep them: in their config files, and in the programs
 /// (`credHelpers` and `credsStore`) that those name.
 ///
-/// A helper is run when its registry is asked first, and what it said counts for as long as the process runs. It gives way to
-/// nobody else: while it runs, the runtime has the other tasks go on in other threads.
+/// A helper is run when its registry is asked first, and what it said counts for as long as the process runs. While it runs, a
+/// runtime of several threads has all other tasks go on.
 pub struct UserConfig {
     files: Vec<OneFile>,
     answers: Mutex<HashMap<(Helper, String), Option<Credential>>>,
+    /// The `PATH` where helpers are.
+    path: OsString,
     patience: Duration,
     tell: Arc<dyn Fn(&UserConfigWarning) + Send + Sync>,
 }
@@ -68,14 +70,15 @@ struct Programs {
 
 impl UserConfig {
     /// Reads the files that these environment variables lead to: `REGISTRY_AUTH_FILE`, `DOCKER_CONFIG` or `HOME`,
-    /// `XDG_RUNTIME_DIR` and `XDG_CONFIG_HOME`. One that is named has to be there; of the others, those that are there count. `tell`
-    /// is told what can't be used, each thing once.
+    /// `XDG_RUNTIME_DIR` and `XDG_CONFIG_HOME`; `PATH` leads to the helpers. The file that the first one names has to be there;
+    /// of the others, those that are there count. `tell` is told what can't be used, each thing once.
     pub fn open(
         variable: impl Fn(&str) -> Option<OsString>,
         tell: impl Fn(&UserConfigWarning) + Send + Sync + 'static,
     ) -> Result<Self, DockerConfigFileError> {
         let (tell, mut files) = (Arc::new(tell), Vec::new());
-        for (path, must) in files::places(variable) {
+        let own_path = variable("PATH").unwrap_or_default();
+        for (path, must) in files::places(&variable) {
             if !must && !path.is_file() {
                 continue;
             }
@@ -83,7 +86,13 @@ impl UserConfig {
                 .map_err(|problem| DockerConfigFileError::Unreadable { path: path.clone(), problem })?;
             files.push(OneFile::read(&path, &text, tell.as_ref())?);
         }
-        Ok(Self { files, answers: Mutex::default(), patience: PATIENCE, tell })
+        Ok(Self { files, answers: Mutex::default(), path: own_path, patience: PATIENCE, tell })
+    }
+
+    /// The same, with another time limit for a helper than a minute.
+    #[must_use]
+    pub fn patient_for(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     fn gather(&self, registry: &Registry, repository: &Repository) -> Vec<Credential> {
@@ -105,7 +114,7 @@ impl UserConfig {
             let answer = match answers.get(&key) {
                 Some(known) => known.clone(),
                 None => {
-                    let answer = helper.ask(&server, self.patience).unwrap_or_else(|problem| {
+                    let answer = helper.ask(&server, &self.path, self.patience).unwrap_or_else(|problem| {
                         (self.tell)(&problem.into());
                         None
                     });

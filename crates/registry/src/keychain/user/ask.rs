@@ -1,7 +1,8 @@
 //! Asks a credential helper, by the protocol of docker's: `get`, with the server on standard input.
 
+use std::ffi::OsStr;
 use std::io::{self, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -95,14 +96,17 @@ struct Answer {
 
 impl Helper {
     /// The credential that the helper has for a server, if it has any.
-    pub(super) fn ask(&self, server: &str, patience: Duration) -> Result<Option<Credential>, HelperProblem> {
+    pub(super) fn ask(
+        &self,
+        server: &str,
+        path: &OsStr,
+        patience: Duration,
+    ) -> Result<Option<Credential>, HelperProblem> {
         let (program, server) = (self.program().to_owned(), server.to_owned());
-        let (answer, status) = match self.run(&server, patience) {
+        let Some(file) = self.find(path) else { return Err(HelperProblem::Missing { program }) };
+        let (answer, status) = match run(&file, &server, patience) {
             Ok(Some(ended)) => ended,
             Ok(None) => return Err(HelperProblem::TooSlow { program, server, after: patience }),
-            Err(problem) if problem.kind() == io::ErrorKind::NotFound => {
-                return Err(HelperProblem::Missing { program });
-            }
             Err(problem) => return Err(HelperProblem::NotRun { program, problem: problem.to_string() }),
         };
         if !status.success() {
@@ -122,37 +126,37 @@ impl Helper {
             _ => Some(Credential::basic(username, secret)),
         })
     }
+}
 
-    /// What the program printed and how it ended; none where it took too long. What it has to tell a person, it tells on
-    /// standard error, which is left as it is.
-    fn run(&self, server: &str, patience: Duration) -> io::Result<Option<(Vec<u8>, ExitStatus)>> {
-        let until = Instant::now() + patience;
-        let mut command = Command::new(self.program());
-        let mut child = command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-        let (done, answer) = mpsc::channel();
-        let server = server.to_owned();
-        thread::spawn(move || {
-            if let Some(mut stdin) = stdin {
-                // One that knows what to say without reading has closed it.
-                let _ = stdin.write_all(server.as_bytes());
-            }
-            let mut printed = Vec::new();
-            let read = stdout.map(|stdout| stdout.take(LARGEST).read_to_end(&mut printed));
-            let _ = done.send(read.transpose().map(|_| printed));
-        });
-        let printed = answer.recv_timeout(until.saturating_duration_since(Instant::now()));
-        let Ok(printed) = printed else { return end(child).map(|()| None) };
-        let printed = printed?;
-        loop {
-            if let Some(status) = child.try_wait()? {
-                return Ok(Some((printed, status)));
-            }
-            if Instant::now() >= until {
-                return end(child).map(|()| None);
-            }
-            thread::sleep(STEP);
+/// What the program printed and how it ended; none where it took too long. What it has to tell a person, it tells on
+/// standard error, which is left as it is.
+fn run(file: &Path, server: &str, patience: Duration) -> io::Result<Option<(Vec<u8>, ExitStatus)>> {
+    let until = Instant::now() + patience;
+    let mut command = Command::new(file);
+    let mut child = command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+    let (done, answer) = mpsc::channel();
+    let server = server.to_owned();
+    thread::spawn(move || {
+        if let Some(mut stdin) = stdin {
+            // One that knows what to say without reading has closed it.
+            let _ = stdin.write_all(server.as_bytes());
         }
+        let mut printed = Vec::new();
+        let read = stdout.map(|stdout| stdout.take(LARGEST).read_to_end(&mut printed));
+        let _ = done.send(read.transpose().map(|_| printed));
+    });
+    let printed = answer.recv_timeout(until.saturating_duration_since(Instant::now()));
+    let Ok(printed) = printed else { return end(child).map(|()| None) };
+    let printed = printed?;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some((printed, status)));
+        }
+        if Instant::now() >= until {
+            return end(child).map(|()| None);
+        }
+        thread::sleep(STEP);
     }
 }
 

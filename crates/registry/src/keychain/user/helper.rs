@@ -1,6 +1,8 @@
 //! The names of credential helpers.
 
-use std::path::Path;
+use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use super::ask::HelperProblem;
 use crate::fault::shown;
@@ -27,6 +29,15 @@ impl Helper {
     /// The program's name.
     pub(super) fn program(&self) -> &str {
         &self.program
+    }
+
+    /// Where the program is. Only whole folders of `PATH` count: the one that somebody happens to be in is none of the user's own.
+    pub(super) fn find(&self, path: &OsStr) -> Option<PathBuf> {
+        let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute());
+        let mut files = folders.map(|folder| folder.join(&self.program));
+        files.find(|file| {
+            std::fs::metadata(file).is_ok_and(|of| of.is_file() && of.permissions().mode() & 0o111 != 0)
+        })
     }
 }
 

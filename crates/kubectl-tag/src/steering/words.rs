@@ -21,6 +21,9 @@ pub(crate) fn changed(before: &Tag, change: &Change) -> String {
         None => format!("generation {number}"),
     };
     match change.step {
+        Step::Import(number) if change.request.as_ref().is_some_and(|request| request.digest.is_some()) => {
+            format!("asked to publish the upload: {}", to(number))
+        }
         Step::Import(number) => format!("asked for an import: {}", to(number)),
         Step::Select(number) if bound.is_some_and(|bound| number < bound) => {
             format!("downgraded: {}", to(number))

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test: what goes wrong ends it")]
 
+mod completion;
 mod disk;
 mod errors;
 mod forward;

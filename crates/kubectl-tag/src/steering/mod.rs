@@ -115,7 +115,12 @@ impl Steer {
                 if self.dry_run.dry_run == Some(DryRun::Client) && !was_so {
                     screen.note(format_args!("what would be sent, as a merge patch: {}", change.patch()));
                 }
-                words::hints(before, change, self.waits()).iter().for_each(|hint| screen.note(hint));
+                words::hints(before, change).iter().for_each(|hint| screen.note(hint));
+                if matches!(change.step, Step::Import(_)) && self.dry_run.dry_run.is_none() && !self.waits() {
+                    screen.note(format_args!(
+                        "its registry is asked now; kubectl tag status {name} shows how that goes, and --wait waits for it"
+                    ));
+                }
             }
         }
         let fields: Vec<&str> = change.fields().collect();
@@ -144,7 +149,10 @@ impl Steer {
     async fn wait(self, session: &Session, made: &Made) -> Result<(), Problem> {
         match self.wait {
             Some(flags) if self.waits() => {
-                let wanted = Wanted::by(made.change.step, &made.after);
+                let wanted = match made.was_so {
+                    true => Wanted::still(made.change.step, &made.after),
+                    false => Wanted::by(made.change.step, &made.after),
+                };
                 waiting::until_done(session, &made.after, wanted, flags.timeout).await
             }
             _ => Ok(()),

@@ -10,6 +10,7 @@ mod cache;
 mod cache_place;
 mod copy;
 mod credentials;
+mod manual;
 mod program;
 mod receiver;
 mod registries_conf;

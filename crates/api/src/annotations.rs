@@ -1,7 +1,8 @@
-//! What people and Tagger write on workloads.
+//! What people and Tagger write on workloads, and `kubectl tag` on Tags.
 
 use std::collections::BTreeMap;
 
+use tagger_core::request::Request;
 use tagger_core::rewrite::Follows;
 
 /// People set this on a workload whose images name Tags: `"true"` or `"strict"`.
@@ -14,11 +15,18 @@ pub const FOLLOWS: &str = "images.io/follows";
 /// field manager is [`FIELD_MANAGER`] is heard.
 pub const ROLLOUT: &str = "images.io/rollout";
 
-/// A person asks here, on a Tag, for a generation to be made: JSON, `{"generation": 3}`.
+/// `kubectl tag` asks for a generation here, on the Tag: a [`Request`], as JSON.
 pub const IMPORT: &str = "images.io/import";
 
 /// The field manager of everything that Tagger writes.
 pub const FIELD_MANAGER: &str = "tagger";
+
+/// Why what was asked for can't be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{{\"generation\": 3}} asks for generation 3, and {{\"generation\": 3, \"digest\": \"sha256:…\"}} for it to be that image of the cache: {0}"
+)]
+pub struct RequestProblem(String);
 
 /// How far a workload has its images governed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,6 +61,20 @@ pub fn targets(annotations: Option<&BTreeMap<String, String>>) -> Targets {
     read(annotations, ROLLOUT)
 }
 
+/// What a Tag with these annotations is asked for, if anything.
+pub fn request(annotations: Option<&BTreeMap<String, String>>) -> Option<Result<Request, RequestProblem>> {
+    let text = annotations?.get(IMPORT)?;
+    let request = match serde_json::from_str::<Request>(text) {
+        Ok(request) if request.generation >= 0 => Ok(request),
+        Ok(_) => Err(RequestProblem("no generation is below 0".to_owned())),
+        // It quotes what somebody wrote.
+        Err(error) => {
+            Err(RequestProblem(error.to_string().chars().take(200).flat_map(char::escape_debug).collect()))
+        }
+    };
+    Some(request)
+}
+
 fn read<T: serde::de::DeserializeOwned + Default>(
     annotations: Option<&BTreeMap<String, String>>,
     name: &str,
@@ -64,6 +86,42 @@ fn read<T: serde::de::DeserializeOwned + Default>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(r#"{"generation":3}"#, Request { generation: 3, digest: None, at: None })]
+    #[case(r#" { "generation": 0, "digest": null } "#, Request { generation: 0, digest: None, at: None })]
+    #[case(
+        r#"{"generation":3,"at":"1970-01-01T00:00:00Z"}"#,
+        Request { generation: 3, digest: None, at: Some(jiff::Timestamp::UNIX_EPOCH) }
+    )]
+    fn what_a_person_asks_for_is_read(#[case] text: &str, #[case] expected: Request) {
+        assert_eq!(request(Some(&annotated(IMPORT, text))), Some(Ok(expected.clone())));
+        let text = serde_json::to_string(&expected).unwrap();
+        assert_eq!(request(Some(&annotated(IMPORT, &text))), Some(Ok(expected)));
+    }
+
+    #[rstest]
+    #[case("", "EOF")]
+    #[case("3", "expected struct")]
+    #[case("{}", "missing field `generation`")]
+    #[case(r#"{"generation":"3"}"#, "invalid type")]
+    #[case(r#"{"generation":-1}"#, "below 0")]
+    #[case(r#"{"generation":3,"digset":"sha256:00"}"#, "unknown field")]
+    #[case(r#"{"generation":3,"digest":"sha256:00"}"#, "digest")]
+    #[case("{\"generation\":3,\"a\u{7}\\n\":1}", "")]
+    fn what_can_not_be_read_says_what_is_right(#[case] text: &str, #[case] because: &str) {
+        let problem = request(Some(&annotated(IMPORT, text))).unwrap().unwrap_err().to_string();
+        assert!(problem.contains(because), "{problem}");
+        assert!(problem.starts_with(r#"{"generation": 3} asks for"#), "{problem}");
+        assert!(!problem.contains(char::is_control), "{problem:?}");
+    }
+
+    #[test]
+    fn a_tag_is_asked_for_nothing_by_other_annotations() {
+        assert_eq!(request(Some(&annotated("images.io/other", "{}"))), None);
+        assert_eq!(request(None), None);
+    }
 
     fn annotated(name: &str, value: &str) -> BTreeMap<String, String> {
         [(name.to_owned(), value.to_owned())].into()

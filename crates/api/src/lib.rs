@@ -7,7 +7,7 @@
 //! * [`crd`]: the CustomResourceDefinition, made from the types;
 //! * [`index`]: what is known of all Tags, in memory, for admission and roll-outs;
 //! * [`workload`]: the kinds that bear images, and where they bear them;
-//! * [`annotations`]: what is written on workloads.
+//! * [`annotations`]: what is written on workloads and Tags beside their own fields.
 
 pub mod annotations;
 pub mod choice;

@@ -196,6 +196,10 @@ pub struct TagStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_import_attempt: Option<ImportAttempt>,
 
+    /// How far a copy into the cache is that takes more than a moment. Absent while nothing is copied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirroring: Option<CopyProgress>,
+
     /// Ready, Reconciling and Stalled, by the rules of kstatus.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
@@ -213,6 +217,21 @@ pub struct ImportAttempt {
     /// Why it did not.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
+}
+
+/// How far a copy of a generation into the cache is.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct CopyProgress {
+    /// The number of the generation that is copied.
+    #[schemars(range(min = 0))]
+    pub generation: i64,
+    /// How many bytes of its blobs are in the cache.
+    #[schemars(range(min = 0))]
+    pub copied: i64,
+    /// How many bytes its blobs have, of those that are known by now: a manifest is read before its blobs are known.
+    #[schemars(range(min = 0))]
+    pub total: i64,
 }
 
 impl TagSpec {

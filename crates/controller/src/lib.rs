@@ -130,6 +130,7 @@ pub async fn run(
         mirrors,
         places: Arc::new(Places::new(settings.mirrors)),
         lost: Lost::default(),
+        requests: tags::Requests::default(),
         written_over: Mutex::new(HashMap::new()),
     });
     let missing = Arc::new(AtomicUsize::new(keepers.len() + 1));

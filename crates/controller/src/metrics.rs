@@ -59,6 +59,7 @@ impl Metrics {
             Trigger::Push => "push",
             Trigger::Poll => "poll",
             Trigger::Manual => "manual",
+            Trigger::Upload => "upload",
         };
         self.imports.get_or_create(&Import { trigger }).inc();
     }

@@ -1,6 +1,6 @@
 //! What becomes of a Tag whose registry was looked at.
 
-use crate::generation::History;
+use crate::generation::{Generation, History};
 use crate::reference::Digest;
 
 /// What a Tag needs after its registry was looked at.
@@ -27,11 +27,14 @@ pub enum Consequence {
 }
 
 /// Says what comes of a digest that tracking saw. `wanted` is the generation that the specification names, which is one of the history.
+/// What a person put into the cache says nothing of what the registry had, and is not undone while that has not moved.
 pub fn consequence(wanted: Option<i64>, history: &History, digest: &Digest) -> Consequence {
     let number = history.next_number();
     let Some(newest) = history.newest() else { return Consequence::Import { number } };
     match wanted {
-        _ if newest.digest().as_ref() == Some(digest) => Consequence::Nothing,
+        _ if history.newest_seen().and_then(Generation::digest).as_ref() == Some(digest) => {
+            Consequence::Nothing
+        }
         None => Consequence::Import { number },
         Some(wanted) if wanted == newest.generation => Consequence::Raise { number },
         Some(_) => Consequence::Record { number },
@@ -41,7 +44,7 @@ pub fn consequence(wanted: Option<i64>, history: &History, digest: &Digest) -> C
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generation::Generation;
+    use crate::generation::Trigger;
     use jiff::Timestamp;
     use rstest::rstest;
 
@@ -82,5 +85,19 @@ mod tests {
         #[case] expected: Consequence,
     ) {
         assert_eq!(consequence(wanted, &history(known), &digest(seen)), expected);
+    }
+
+    #[rstest]
+    #[case::is_not_undone(None, 7, Consequence::Nothing)]
+    #[case::nor_with_a_number(Some(1), 7, Consequence::Nothing)]
+    #[case::gives_way_to_what_is_new(None, 9, Consequence::Import { number: 2 })]
+    #[case::also_with_a_number(Some(1), 9, Consequence::Raise { number: 2 })]
+    #[case::and_to_the_same_image_when_it_is_pushed_upstream(None, 8, Consequence::Import { number: 2 })]
+    fn an_upload(#[case] wanted: Option<i64>, #[case] seen: u64, #[case] expected: Consequence) {
+        let history = history(&[7, 8]).map(|known| Generation {
+            trigger: (known.generation == 1).then_some(Trigger::Upload),
+            ..known.clone()
+        });
+        assert_eq!(consequence(wanted, &history, &digest(seen)), expected);
     }
 }

@@ -48,6 +48,8 @@ pub enum Trigger {
     Poll,
     /// A person asked for it with `kubectl tag`.
     Manual,
+    /// A person put an image from disk into the cache with `kubectl tag push`.
+    Upload,
 }
 
 impl Generation {
@@ -64,6 +66,11 @@ impl Generation {
     /// Whether workloads are given another registry's copy of the image.
     pub fn is_mirrored(&self) -> bool {
         self.origin() != self.image_reference
+    }
+
+    /// Whether it is an image that a person put into the cache. It has no other place, and says nothing of what `from` points at.
+    pub fn is_upload(&self) -> bool {
+        self.trigger == Some(Trigger::Upload)
     }
 
     /// The same generation with the image in another place. Where it came from stays known.
@@ -117,6 +124,11 @@ impl History {
         self.0.first()
     }
 
+    /// The newest generation that came from where the Tag imports: what the registry was last seen to have.
+    pub fn newest_seen(&self) -> Option<&Generation> {
+        self.0.iter().find(|known| !known.is_upload())
+    }
+
     /// The generation with this number, if it is still there.
     pub fn get(&self, number: i64) -> Option<&Generation> {
         self.0.iter().find(|known| known.generation == number)
@@ -143,8 +155,8 @@ impl History {
         self.0.len() >= length
     }
 
-    /// Adds a generation and lets the oldest go while there are more than `length`. The new one, the current one and
-    /// those in use stay, even where that leaves more.
+    /// Adds a generation and lets the oldest go while there are more than `length`. The new one, the current one, the one that tells
+    /// what the registry had, and those in use stay, even where that leaves more.
     #[must_use]
     pub fn with(
         &self,
@@ -154,9 +166,12 @@ impl History {
         in_use: impl Fn(&Generation) -> bool,
     ) -> Self {
         let newest = new.generation;
-        let mut kept = Self::from([vec![new], self.0.clone()].concat()).0;
+        let all = Self::from([vec![new], self.0.clone()].concat());
+        let seen = all.newest_seen().map_or(newest, |seen| seen.generation);
+        let mut kept = all.0;
         while kept.len() > length {
-            let goes = |known: &Generation| ![newest, current].contains(&known.generation) && !in_use(known);
+            let stays = [newest, current, seen];
+            let goes = |known: &Generation| !stays.contains(&known.generation) && !in_use(known);
             match kept.iter().rposition(goes) {
                 Some(oldest) => kept.remove(oldest),
                 None => break,
@@ -223,6 +238,25 @@ mod tests {
         let known = history(known);
         let new = generation(known.next_number());
         let after = known.with(new, length, current, |known| in_use.contains(&known.generation));
+        assert_eq!(numbers(&after), left);
+    }
+
+    #[rstest]
+    #[case::an_upload_alone(&[1], 1, &[1, 0])]
+    #[case::however_many_come_after_it(&[1, 2, 3], 2, &[3, 0])]
+    #[case::until_the_registry_is_seen_to_have_something_else(&[1, 2], 1, &[3])]
+    fn what_the_registry_was_seen_to_have_outlasts_uploads(
+        #[case] uploads: &[i64],
+        #[case] length: usize,
+        #[case] left: &[i64],
+    ) {
+        let made = |number: i64| Generation {
+            trigger: uploads.contains(&number).then_some(Trigger::Upload),
+            ..generation(number)
+        };
+        let newest = left[0];
+        let after = (1..=newest)
+            .fold(history(&[0]), |known, number| known.with(made(number), length, number, |_| false));
         assert_eq!(numbers(&after), left);
     }
 

@@ -26,9 +26,10 @@ pub struct Absent {
     pub retry_at: Option<Timestamp>,
 }
 
-/// The generations whose image is not where `place` puts it. One whose record says too little to find its image stays as it is.
+/// The generations whose image is not where `place` puts it. One whose record says too little to find its image stays as it is, and
+/// so does one that a person put into a cache: there is nowhere else to have it from.
 pub fn absent(history: &History, place: impl Fn(&Digest) -> Reference) -> impl Iterator<Item = &Generation> {
-    history.iter().filter(move |known| {
+    history.iter().filter(|known| !known.is_upload()).filter(move |known| {
         source_of(known).is_some_and(|(_, digest)| place(&digest).to_string() != known.image_reference)
     })
 }
@@ -46,9 +47,14 @@ pub(crate) fn then(step: Step, situation: &Situation<'_>) -> Step {
     match (situation.mirroring, &step) {
         (_, Step::Select { .. }) => step,
         (Mirroring::Off, _) if situation.history.iter().any(Generation::is_mirrored) => Step::Restore,
-        (Mirroring::NoCache, Step::Rest | Step::Look { .. } | Step::Import { .. } | Step::Wait { .. }) => {
-            Step::NoCache
-        }
+        (
+            Mirroring::NoCache,
+            Step::Rest
+            | Step::Look { .. }
+            | Step::Import { .. }
+            | Step::TakeUpload { .. }
+            | Step::Wait { .. },
+        ) => Step::NoCache,
         (Mirroring::Into(absent), Step::Rest) => copy(situation, absent),
         _ => step,
     }
@@ -78,6 +84,7 @@ fn copy(situation: &Situation<'_>, absent: &[Absent]) -> Step {
 mod tests {
     use super::*;
     use crate::decide::decide;
+    use crate::generation::Trigger;
     use rstest::rstest;
 
     const HERE: &str = "quay.io/company/myapp:latest";
@@ -129,6 +136,7 @@ mod tests {
             current: wish.current,
             history,
             mirroring,
+            requested: None,
             retry_at: wish.retry_at,
             look: None,
             now: at(50),
@@ -183,7 +191,10 @@ mod tests {
     #[rstest]
     #[case::a_step_waits_for_no_copy(Wish { wanted: Some(1), ..REST }, Step::Select { number: 1 })]
     #[case::nor_for_one_that_failed(Wish { wanted: Some(1), retry_at: Some(at(99)), ..REST }, Step::Select { number: 1 })]
-    #[case::what_is_wanted_is_imported_before_the_others_are_copied(Wish { wanted: Some(3), ..REST }, Step::Import { number: 3 })]
+    #[case::what_is_wanted_is_imported_before_the_others_are_copied(
+        Wish { wanted: Some(3), ..REST },
+        Step::Import { number: 3, trigger: Trigger::Spec, is_current: true }
+    )]
     #[case::and_while_it_fails(Wish { wanted: Some(3), retry_at: Some(at(99)), ..REST }, Step::Wait { until: at(99) })]
     #[case::a_copy_that_failed_waits(Wish { retry_at: Some(at(99)), ..REST }, Step::Wait { until: at(99) })]
     #[case::and_is_tried_again_under_what_was_told(Wish { retry_at: Some(at(50)), ..REST }, Step::Mirror { number: 2, quiet: true })]
@@ -218,6 +229,15 @@ mod tests {
         let Mirroring::Into(mut absent) = into_cache(&history, COPY) else { unreachable!() };
         absent[0].retry_at = Some(at(until));
         assert_eq!(step(&REST, &history, &Mirroring::Into(absent)), expected);
+    }
+
+    #[test]
+    fn an_upload_stays_where_it_is_whatever_becomes_of_the_cache() {
+        let upload = Generation { trigger: Some(Trigger::Upload), source: None, ..generation(2, COPY) };
+        let history: History = vec![upload].into();
+        assert_eq!(into_cache(&history, "new.internal/dev/myapp"), Mirroring::Into(vec![]));
+        assert_eq!(step(&REST, &history, &Mirroring::Off), Step::Rest);
+        assert_eq!(history.map(|known| known.moved_to(known.origin())), history);
     }
 
     #[test]

@@ -182,7 +182,7 @@ pub struct WaitFlags {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Registries")]
 pub struct RegistryFlags {
-    /// A registry that speaks plain HTTP, such as registry.internal:5000; may be repeated
+    /// A registry that speaks plain HTTP, such as registry.internal:5000; may be repeated. Of localhost it is found out
     #[arg(long = "insecure-registry", value_name = "HOST")]
     pub insecure: Vec<tagger_core::reference::Registry>,
 

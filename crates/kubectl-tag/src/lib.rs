@@ -5,13 +5,17 @@
 
 mod age;
 pub mod arguments;
+mod cache;
 mod commands;
+mod generations;
 mod overview;
 mod problem;
+mod registry;
 mod screen;
 mod session;
 mod steering;
 mod tags;
+mod transfer;
 mod waiting;
 mod workloads;
 

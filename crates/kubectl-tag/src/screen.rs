@@ -17,6 +17,21 @@ pub(crate) const BAD: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold
 /// What is less important looks like this.
 pub(crate) const FAINT: anstyle::Style = anstyle::Style::new().dimmed();
 
+/// Text from elsewhere as one line that does nothing to a terminal.
+pub(crate) fn plain(text: &str) -> String {
+    let shown = |c: char| match c.is_control() {
+        true => c.escape_default().collect(),
+        false => String::from(c),
+    };
+    text.chars().map(shown).collect()
+}
+
+/// A digest as far as people compare it: the algorithm and twelve characters.
+pub(crate) fn short(digest: &str) -> &str {
+    let length = digest.find(':').map_or(12, |colon| colon + 13);
+    digest.get(..length).unwrap_or(digest)
+}
+
 /// Where output goes: results to standard output, all else to standard error. Colours are for terminals only, and not where NO_COLOR
 /// is set.
 #[derive(Clone, Copy, Debug, Default)]

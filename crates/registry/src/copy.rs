@@ -2,10 +2,10 @@
 
 mod attached;
 mod blob;
-mod flights;
+pub(crate) mod flights;
 mod image;
 mod shared;
-mod tally;
+pub(crate) mod tally;
 
 use std::sync::Arc;
 
@@ -172,7 +172,7 @@ impl Client {
     }
 
     /// The places where a reference is read, in the order in which they are tried, and its digest.
-    async fn find(&self, source: &Reference) -> Result<(Vec<Place>, Digest), Error> {
+    pub(crate) async fn find(&self, source: &Reference) -> Result<(Vec<Place>, Digest), Error> {
         let (reference, digest) = match (source.registry(), source.digest()) {
             (Some(_), Some(digest)) => (source.clone(), digest.clone()),
             // The digest will be hashed when the manifest is read, so it need not be now.

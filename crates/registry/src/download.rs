@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 use crate::copy::Progress;
 use crate::fault::Fault;
 use crate::hash::Hasher;
+use crate::push::Pieces;
 use crate::remote::Remote;
 use crate::transport::Incoming;
 
@@ -16,9 +17,6 @@ use crate::transport::Incoming;
 const LEAST: u64 = 1024 * 1024;
 
 /// A blob on its way from a registry: hashed as it passes, and taken up where its connection broke.
-///
-/// The last piece is given out only when the hash of all of them is the blob's digest, so whoever passes the pieces on
-/// never completes anything wrong.
 pub(crate) struct Download {
     remote: Remote,
     digest: Digest,
@@ -61,27 +59,9 @@ impl Download {
         Self { progress, ..self }
     }
 
-    /// Waits for the first piece, so that nothing is begun elsewhere for a blob that is not there.
-    pub(crate) async fn begin(&mut self) -> Result<(), Fault> {
-        match self.at < self.size {
-            true => self.ahead = Some(self.obtain().await?),
-            false => self.finish()?,
-        }
-        Ok(())
-    }
-
-    /// The next piece; none at the end.
-    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
-        if self.at == self.size {
-            // Only what is empty has a hash left to look at.
-            self.finish()?;
-            return Ok(None);
-        }
-        let piece = match self.ahead.take() {
-            Some(piece) => piece,
-            None => self.obtain().await?,
-        };
-        self.pass(piece).map(Some)
+    /// Goes on behind these first bytes, which are there already and have been hashed.
+    pub(crate) fn behind(self, hasher: Hasher, bytes: u64) -> Self {
+        Self { hasher: Some(hasher), at: bytes, waited: (Duration::ZERO, bytes), ..self }
     }
 
     async fn obtain(&mut self) -> Result<Bytes, Fault> {
@@ -171,5 +151,30 @@ impl Download {
             Some(actual) => Err(Fault::DigestMismatch { expected: self.digest.clone(), actual }),
             None => Err(Fault::DigestInvalid),
         }
+    }
+}
+
+impl Pieces for Download {
+    type Broken = Fault;
+
+    async fn begin(&mut self) -> Result<(), Fault> {
+        match self.at < self.size {
+            true => self.ahead = Some(self.obtain().await?),
+            false => self.finish()?,
+        }
+        Ok(())
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+        if self.at == self.size {
+            // Only what is empty has a hash left to look at.
+            self.finish()?;
+            return Ok(None);
+        }
+        let piece = match self.ahead.take() {
+            Some(piece) => piece,
+            None => self.obtain().await?,
+        };
+        self.pass(piece).map(Some)
     }
 }

@@ -1,7 +1,7 @@
 //! Asks container registries what a tag points at now, and copies images between them, by the OCI distribution
 //! specification; believes no answer that it has not hashed.
 //!
-//! [`Client::resolve`] and [`Client::copy`] are the ways in. Around them stand [`Settings`] (what an administrator allows), [`Keychain`] (who
+//! [`Client::resolve`] and [`Client::copy`] are the ways in; [`Client::save`] and [`Client::push`] have the disk at one end. Around them stand [`Settings`] (what an administrator allows), [`Keychain`] (who
 //! gives credentials; [`DockerConfig`] is one that reads a docker `config.json` as the kubelet does) and [`Error`],
 //! which says what failed in one word, whether asking again is worth it, and what a person can do.
 //!
@@ -29,12 +29,15 @@
 //! resolves names, so that judging the addresses of *names* is the proxy's duty; literal addresses are still judged here.
 
 mod children;
+mod choose;
 mod client;
 mod copy;
+mod disk;
 mod download;
 mod error;
 mod fault;
 mod hash;
+mod inspect;
 mod keychain;
 mod manifest;
 mod parts;
@@ -47,21 +50,27 @@ mod remote;
 mod remove;
 mod resolve;
 mod search;
+mod sending;
 mod settings;
 mod tags;
 mod transport;
 
+pub use choose::NotChosen;
 pub use client::Client;
 pub use copy::{Amount, Copied, CopyError, CopyOptions, Destination, Progress};
+pub use disk::{
+    Choice, Damage, DiskError, ImageProblem, Layout, OnDisk, PushError, SaveError, SaveOptions, Saved,
+};
 pub use error::{Error, Retry};
 pub use fault::{Fault, UploadProblem};
+pub use inspect::{Child, Configuration, Content, Inspected, Layer, Platform, PlatformError};
 pub use keychain::{
     Anonymous, Credential, DockerConfig, DockerConfigError, DockerConfigFile, DockerConfigFileError,
-    ForRegistry, Keychain,
+    ForRegistry, HelperProblem, Keychain, UserConfig, UserConfigWarning,
 };
 pub use manifest::ManifestProblem;
 pub use registries_conf::{ConfProblem, NameProblem, NoPlace, Place, RegistriesConf, RegistriesConfError};
 pub use remove::Removal;
 pub use resolve::Resolved;
-pub use settings::{Authority, Limits, Settings, SettingsError};
+pub use settings::{Authority, Detour, Limits, Settings, SettingsError};
 pub use transport::{AddressKind, ConnectProblem, RealmProblem, RedirectProblem, TlsProblem, TokenProblem};

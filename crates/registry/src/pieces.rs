@@ -7,9 +7,8 @@ use http::{HeaderMap, Method, StatusCode};
 use tagger_core::reference::Digest;
 use tokio::time::sleep;
 
-use crate::download::Download;
 use crate::fault::{Fault, UploadProblem};
-use crate::push::{NotSent, Session, completed};
+use crate::push::{NotSent, Pieces, Session, completed};
 use crate::remote::{Remote, unexpected};
 use crate::transport::{Answer, Call, Origin, Payload};
 
@@ -18,19 +17,19 @@ const CHUNK: u64 = 4 * 1024 * 1024;
 
 impl Remote {
     /// Sends a blob in several requests, each of which can be taken up where it broke.
-    pub(crate) async fn send_in_pieces(
+    pub(crate) async fn send_in_pieces<P: Pieces>(
         &self,
         mut session: Session,
         digest: &Digest,
-        mut download: Download,
-    ) -> Result<(), NotSent> {
+        mut pieces: P,
+    ) -> Result<(), NotSent<P::Broken>> {
         let (mut at, mut ended, mut rest) = (0, false, Bytes::new());
         while !ended {
             let size = CHUNK.max(session.least) as usize;
             let mut chunk = BytesMut::with_capacity(size);
             while chunk.len() < size && !ended {
                 if rest.is_empty() {
-                    match download.next().await.map_err(NotSent::Source)? {
+                    match pieces.next().await.map_err(NotSent::Source)? {
                         Some(piece) => rest = piece,
                         None => ended = true,
                     }

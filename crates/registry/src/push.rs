@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use futures::stream;
 use http::header::LOCATION;
 use http::{HeaderValue, Method, StatusCode};
@@ -10,7 +11,6 @@ use tagger_core::reference::{Digest, Repository};
 use tokio::time::{Instant, sleep};
 use url::Url;
 
-use crate::download::Download;
 use crate::fault::{Fault, UploadProblem};
 use crate::keychain::CredentialId;
 use crate::pull::Manifest;
@@ -39,10 +39,24 @@ pub(crate) enum Begun {
     Session(Session),
 }
 
-/// Why a blob did not arrive: the fault, and at which end.
-pub(crate) enum NotSent {
-    Source(Fault),
+/// Why a blob did not arrive: what failed, and at which end. A source is a registry or a disk.
+#[derive(Debug)]
+pub(crate) enum NotSent<S = Fault> {
+    Source(S),
     Destination(Fault),
+}
+
+/// A blob that comes piece by piece. The last piece is given out only when the hash of all of them is right, so whoever passes
+/// the pieces on never completes anything wrong.
+pub(crate) trait Pieces: Send + 'static {
+    /// Why they do not come.
+    type Broken: Send + 'static;
+
+    /// Waits for the first piece, so that nothing is begun elsewhere for a blob that is not there.
+    fn begin(&mut self) -> impl Future<Output = Result<(), Self::Broken>> + Send;
+
+    /// The next piece; none at the end.
+    fn next(&mut self) -> impl Future<Output = Result<Option<Bytes>, Self::Broken>> + Send;
 }
 
 impl Remote {
@@ -88,23 +102,23 @@ impl Remote {
     }
 
     /// Sends a blob in one request, piece after piece as it comes in.
-    pub(crate) async fn send_whole(
+    pub(crate) async fn send_whole<P: Pieces>(
         &self,
         session: Session,
         (digest, size): (&Digest, u64),
-        download: Download,
+        pieces: P,
         passed: &AtomicU64,
-    ) -> Result<(), NotSent> {
+    ) -> Result<(), NotSent<P::Broken>> {
         let broken = Arc::new(Mutex::new(None));
-        let pieces = stream::unfold((download, broken.clone()), |(mut download, broken)| async move {
-            let piece = match download.next().await {
+        let pieces = stream::unfold((pieces, broken.clone()), |(mut pieces, broken)| async move {
+            let piece = match pieces.next().await {
                 Ok(piece) => Ok::<_, Broken>(piece?),
-                Err(fault) => {
-                    *broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+                Err(why) => {
+                    *broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
                     Err(Broken)
                 }
             };
-            Some((piece, (download, broken)))
+            Some((piece, (pieces, broken)))
         });
         let body = reqwest::Body::wrap_stream(pieces);
         let url = completed(session.url, digest);
@@ -114,8 +128,8 @@ impl Remote {
         if let (Err(fault), true) = (&answer, home) {
             self.transport.note(&self.origin, session.credential, sent, fault);
         }
-        if let Some(fault) = broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            return Err(NotSent::Source(fault));
+        if let Some(why) = broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Err(NotSent::Source(why));
         }
         self.arrived(answer.map_err(NotSent::Destination)?).map_err(NotSent::Destination)
     }

@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tagger_core::reference::Registry;
@@ -23,10 +24,22 @@ pub struct Settings {
     /// Mirrors, other locations, and what is blocked. Its [`RegistriesConf::unqualified`] is for whoever fills in
     /// [`Settings::unqualified`].
     pub registries: RegistriesConf,
+    /// Registries that are reached elsewhere than their names say, such as one within a cluster through a port-forward.
+    pub detours: Vec<Detour>,
     /// What is sent as `User-Agent`.
     pub user_agent: String,
     /// How long things may take.
     pub limits: Limits,
+}
+
+/// Says at which address a registry is reached. Everything else goes by its name: which credentials it is shown, which
+/// certificate it must have, and what its images are called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Detour {
+    /// The registry.
+    pub registry: Registry,
+    /// Where it answers. That address may be private or of this machine, and is asked without a proxy.
+    pub at: SocketAddr,
 }
 
 /// Says whose certificates are to be believed.
@@ -98,6 +111,7 @@ impl Default for Settings {
             authorities: Vec::new(),
             unqualified: vec![Registry::docker_hub()],
             registries: RegistriesConf::default(),
+            detours: Vec::new(),
             user_agent: concat!("tagger/", env!("CARGO_PKG_VERSION")).into(),
             limits: Limits::default(),
         }

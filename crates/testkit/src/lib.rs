@@ -13,6 +13,7 @@ mod client_certificate;
 pub mod control_plane;
 pub mod image;
 pub mod kubectl;
+pub mod kubelet;
 pub mod leash;
 mod log;
 pub mod manifest;

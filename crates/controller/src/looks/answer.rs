@@ -2,23 +2,18 @@
 
 use std::sync::Arc;
 
-use futures::future::{BoxFuture, ready};
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tagger_api::Tag;
 use tagger_core::generation::Generation;
 use tagger_core::policy::Choice;
 use tagger_core::reference::{Digest, Reference, TagName};
-use tagger_registry::{Client, Fault, Resolved, Retry};
+use tagger_registry::{Client, Fault, NotChosen, Resolved, Retry};
 
 use super::{Looking, Reply, Sight, Urgency};
 use crate::credentials::{Access, Credentials};
 use crate::mirrors::Failure;
 use crate::tags::outcome;
-
-/// How many candidates of a policy are asked for their digests at once.
-const AT_ONCE: usize = 8;
-/// How many candidates may be asked for one look. More are a filter that is too wide.
-const CANDIDATES: usize = 500;
 
 /// Looks at registries, each Tag with the credentials of its namespace.
 pub(crate) struct Eyes(Arc<Credentials>);
@@ -111,14 +106,8 @@ impl Question<'_> {
         if let Some(sibling) = choice.sibling() {
             return self.choose_sibling(choice, sibling).await;
         }
-        let tags = self.first.list(self.from).await?;
-        match choice.choose(tags.iter()) {
-            Some(chosen) => self.resolve(self.client, &self.from.with_tag(chosen)).await,
-            None => Err(Blind::Nothing(self.nothing(format!(
-                "none of its {} tags is one that spec.policy and spec.filterTags choose",
-                tags.len()
-            )))),
-        }
+        let chosen = self.first.choose(self.from, choice).await.map_err(|why| self.blind(why))?;
+        self.resolve(self.client, &self.from.with_tag(&chosen)).await
     }
 
     /// The candidate that has the digest of the sibling. While that has not moved, it is the only one to be asked.
@@ -127,23 +116,8 @@ impl Question<'_> {
         if let Some(known) = self.unmoved(choice, &digest) {
             return Ok(known);
         }
-        let tags = self.client.list(self.from).await?;
-        let candidates = choice.candidates(tags.iter());
-        if candidates.len() > CANDIDATES {
-            return Err(Blind::Nothing(self.nothing(format!(
-                "{} tags may be the sibling of {sibling}, and at most {CANDIDATES} are asked; narrow spec.filterTags",
-                candidates.len()
-            ))));
-        }
-        let candidates: Vec<TagName> = candidates.into_iter().cloned().collect();
-        // In the order of the candidates, whoever answers first: the same list chooses the same tag.
-        let asked = stream::iter(candidates).map(|candidate| self.pointed(candidate)).buffered(AT_ONCE);
-        let mut same = std::pin::pin!(asked.try_filter(|(_, of)| ready(of.as_ref() == Some(&digest))));
-        let Some((chosen, _)) = same.try_next().await? else {
-            let why =
-                format!("no other tag that spec.filterTags lets pass has the digest of {sibling}, {digest}");
-            return Err(Blind::NothingYet(Failure { retry: Retry::Soon, ..self.nothing(why) }));
-        };
+        let chosen = self.client.choose_sibling(self.from, choice, &digest).await;
+        let chosen = chosen.map_err(|why| self.blind(why))?;
         let resolved = self.resolve(self.client, &self.from.with_tag(&chosen)).await?;
         match resolved.digest == digest {
             true => Ok(resolved),
@@ -154,18 +128,18 @@ impl Question<'_> {
         }
     }
 
-    /// What a candidate points at; nothing for one that went away since it was listed.
-    async fn pointed(&self, candidate: TagName) -> Result<(TagName, Option<Digest>), Blind> {
-        match self.client.digest(&self.from.with_tag(&candidate)).await {
-            Ok(digest) => Ok((candidate, Some(digest))),
-            Err(error) if *error.fault() == Fault::NotFound => Ok((candidate, None)),
-            Err(error) => Err(error.into()),
+    fn blind(&self, why: NotChosen) -> Blind {
+        let nothing = |why: &NotChosen| self.nothing(why.to_string());
+        match why {
+            NotChosen::Registry(error) => Blind::Registry(error),
+            NotChosen::None { .. } | NotChosen::TooMany { .. } => Blind::Nothing(nothing(&why)),
+            NotChosen::NoSibling { .. } => Blind::NothingYet(Failure { retry: Retry::Soon, ..nothing(&why) }),
         }
     }
 
-    /// The newest generation, where it has this digest and a tag that may still be chosen.
+    /// What was seen here last, where it has this digest and a tag that may still be chosen.
     fn unmoved(&self, choice: &Choice, digest: &Digest) -> Option<Resolved> {
-        let newest: &Generation = self.tag.status.as_ref()?.references.newest()?;
+        let newest: &Generation = self.tag.status.as_ref()?.references.newest_seen()?;
         if !newest.is_from(self.from) || newest.digest().as_ref() != Some(digest) {
             return None;
         }

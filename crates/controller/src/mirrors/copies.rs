@@ -8,7 +8,7 @@ use tagger_core::reference::{Digest, Reference, Registry, Repository, TagName};
 use tagger_registry::{Client, CopyError, CopyOptions, Destination};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::Failure;
+use super::{Failure, Tally};
 use crate::cache::{CachePlace, CacheProblem};
 use crate::credentials::{Access, Credentials};
 
@@ -121,9 +121,9 @@ pub(crate) struct Copying {
 }
 
 impl Copying {
-    /// Copies. It may be dropped at any time: what is there by then is found by the next try.
-    pub(crate) async fn run(self) -> Result<(), Failure> {
-        let options = CopyOptions { referrers: true, ..CopyOptions::default() };
+    /// Copies, and counts how far it is. It may be dropped at any time: what is there by then is found by the next try.
+    pub(crate) async fn run(self, tally: Arc<Tally>) -> Result<(), Failure> {
+        let options = CopyOptions { referrers: true, progress: Some(Arc::new(move |step| tally.note(step))) };
         let copy = self.access.client.copy(&self.source, &self.to, &self.destination, &options);
         match tokio::time::timeout(LONGEST, copy).await {
             Ok(Ok(_)) => Ok(()),

@@ -74,6 +74,14 @@ impl Failure {
         Self { reason: "NotRaised", message, end: End::Source, retry: Retry::Soon }
     }
 
+    /// An upload that is not in the cache.
+    pub(crate) fn not_uploaded(image: &Reference, tag: &str) -> Self {
+        let message = format!(
+            "the cache does not have {image}, which the annotation images.io/import asks for; put it there with kubectl tag push {tag} PATH, or ask for nothing more with kubectl annotate tag {tag} images.io/import-"
+        );
+        Self { reason: "UploadNotFound", message, end: End::Cache, retry: Retry::WhenChanged }
+    }
+
     /// An error of our own.
     pub(crate) fn internal() -> Self {
         let message = "an error in Tagger itself; please report it, with the log".to_owned();

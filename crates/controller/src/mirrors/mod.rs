@@ -7,6 +7,7 @@
 mod copies;
 mod failure;
 mod lost;
+mod progress;
 mod prune;
 mod removal;
 mod schedule;
@@ -28,6 +29,8 @@ use tokio_util::task::AbortOnDropHandle;
 pub(crate) use copies::{Copies, Copying, Places};
 pub(crate) use failure::Failure;
 pub(crate) use lost::Lost;
+use progress::Told;
+pub(crate) use progress::{News, Tally};
 pub(crate) use schedule::Layout;
 pub(crate) use tidy::Tidier;
 
@@ -52,6 +55,15 @@ pub(crate) enum Errand {
         /// Where it is copied from.
         from: String,
         /// The repository of the copy, as nodes name it.
+        to: String,
+    },
+    /// What a person put into the cache is looked for there, and gets the tags of its generation.
+    Upload {
+        /// The number that it gets.
+        number: i64,
+        /// What was put there.
+        digest: Digest,
+        /// The repository, as nodes name it.
         to: String,
     },
     /// What nobody needs any more is removed from the cache.
@@ -83,6 +95,8 @@ pub(crate) struct Mirrors {
 struct Table {
     jobs: HashMap<String, Job>,
     count: u64,
+    /// When the next telling of a copy may be.
+    free: Option<Instant>,
 }
 
 struct Job {
@@ -90,6 +104,8 @@ struct Job {
     errand: Errand,
     started: Instant,
     outcome: Option<Outcome>,
+    tally: Arc<Tally>,
+    told: Told,
     /// Ends the job when it is dropped.
     _task: AbortOnDropHandle<()>,
 }
@@ -114,11 +130,12 @@ impl Mirrors {
         }
     }
 
-    /// Starts a job. Work that gives nothing is forgotten when it ends.
+    /// Starts a job, which counts how far it is in a tally. Work that gives nothing is forgotten when it ends.
     pub(crate) fn start(
         &self,
         tag: &Tag,
         errand: Errand,
+        tally: Arc<Tally>,
         work: impl Future<Output = Option<Outcome>> + Send + 'static,
     ) {
         let uid = tag.metadata.uid.clone().unwrap_or_default();
@@ -131,17 +148,34 @@ impl Mirrors {
             let outcome = AssertUnwindSafe(work).catch_unwind().await;
             let outcome = outcome.unwrap_or_else(|_| Some(Err(Failure::internal())));
             mirrors.end(&key, count, outcome);
-            // Nobody listens only while everything is being shut down.
-            let _ = mirrors.ended.send(reference);
+            mirrors.wake(reference);
         });
         let job = Job {
             count,
             errand,
             started: Instant::now(),
             outcome: None,
+            tally,
+            told: Told::default(),
             _task: AbortOnDropHandle::new(task),
         };
         table.jobs.insert(uid, job);
+    }
+
+    /// Has a Tag looked at again: its copy has its turn.
+    pub(crate) fn wake(&self, tag: ObjectRef<Tag>) {
+        // Nobody listens only while everything is being shut down.
+        let _ = self.ended.send(tag);
+    }
+
+    /// What there is to tell of a Tag's copy under way.
+    pub(crate) fn news(&self, uid: &str) -> News {
+        let mut table = self.table();
+        let Table { jobs, free, .. } = &mut *table;
+        match jobs.get_mut(uid).filter(|job| job.errand != Errand::Tidy) {
+            Some(Job { told, tally, .. }) => told.news(tally, free, Instant::now()),
+            None => News::Unbegun,
+        }
     }
 
     fn end(&self, uid: &str, count: u64, outcome: Option<Outcome>) {
@@ -224,7 +258,7 @@ mod tests {
         assert!(matches!(mirrors.look("uid", &import(0)), Found::Nothing));
         let go = CancellationToken::new();
         let wait = go.clone();
-        mirrors.start(&tag(), import(0), async move {
+        mirrors.start(&tag(), import(0), Arc::default(), async move {
             wait.cancelled().await;
             Some(Err(Failure::internal()))
         });
@@ -250,7 +284,7 @@ mod tests {
         ];
         for end in ends {
             let (ended, work) = hanging();
-            mirrors.start(&tag(), import(0), work);
+            mirrors.start(&tag(), import(0), Arc::default(), work);
             end(&mirrors);
             tokio::time::timeout(Duration::from_secs(9), ended.cancelled()).await.unwrap();
             assert!(matches!(mirrors.look("uid", &import(1)), Found::Nothing));
@@ -262,7 +296,7 @@ mod tests {
         let (mirrors, mut endings) = mirrors();
         let go = CancellationToken::new();
         let wait = go.clone();
-        mirrors.start(&tag(), Errand::Tidy, async move {
+        mirrors.start(&tag(), Errand::Tidy, Arc::default(), async move {
             wait.cancelled().await;
             None
         });
@@ -276,7 +310,7 @@ mod tests {
     #[tokio::test]
     async fn a_job_that_panics_has_failed() {
         let (mirrors, mut endings) = mirrors();
-        mirrors.start(&tag(), import(0), async { panic!("an error of ours") });
+        mirrors.start(&tag(), import(0), Arc::default(), async { panic!("an error of ours") });
         endings.recv().await.unwrap();
         assert!(matches!(mirrors.look("uid", &import(0)), Found::Ended(Err(_))));
     }

@@ -81,7 +81,10 @@ impl Context {
     ) -> Result<Looked, Error> {
         let now = situation.now;
         let (trigger, imports) = match *step {
-            Step::Import { number } => (self.attention.trigger_of(uid(tag), number), Some(number)),
+            Step::Import { number, trigger: Trigger::Spec, is_current } => {
+                (self.attention.trigger_of(uid(tag), number), Some((number, is_current)))
+            }
+            Step::Import { number, trigger, is_current } => (trigger, Some((number, is_current))),
             Step::Look { trigger } => (trigger, None),
             _ => return Ok(Looked::Same),
         };
@@ -116,7 +119,8 @@ impl Context {
             Looked::New(Intake { number, is_current, trigger, resolved: resolved.clone(), is_tracked, heard })
         };
         let comes = match imports {
-            Some(number) => Consequence::Import { number },
+            Some((number, true)) => Consequence::Import { number },
+            Some((number, false)) => Consequence::Record { number },
             None => consequence(situation.wanted, situation.history, &resolved.digest),
         };
         match comes {

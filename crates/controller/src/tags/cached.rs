@@ -1,5 +1,6 @@
 //! The steps of a Tag whose generations are in the cache, or are to be, or were.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,7 +19,7 @@ use super::reconcile::{Aim, Context, Error, uid};
 use crate::cache::CacheProblem;
 use crate::credentials::Access;
 use crate::events::Tone;
-use crate::mirrors::{Copies, Copying, Errand, Failure, Found, Layout};
+use crate::mirrors::{Copies, Copying, Errand, Failure, Found, Layout, News, Tally};
 use crate::retries::{after, spread, until};
 
 /// How soon a Tag is looked at again that has no cache to go to: nobody tells when one appears.
@@ -34,12 +35,14 @@ impl Context {
         if tag.spec.cache != Some(true) || tag.spec.is_suspended() {
             return None;
         }
+        Some(self.copies(tag).await)
+    }
+
+    /// The place of a Tag's images in the cache, whether or not copies are wanted.
+    pub(super) async fn copies(&self, tag: &Tag) -> Result<Copies, CacheProblem> {
         let namespace = tag.namespace().unwrap_or_default();
-        Some(
-            Box::pin(self.cache.place())
-                .await
-                .and_then(|place| Copies::of(place, &namespace, &tag.name_any())),
-        )
+        let place = Box::pin(self.cache.place()).await?;
+        Copies::of(place, &namespace, &tag.name_any())
     }
 
     /// Where a Tag's generations are to be, and which are not there.
@@ -89,7 +92,7 @@ impl Context {
                     let (tidier, copies, uid) = (self.tidier.clone(), copies.clone(), uid(tag).to_owned());
                     let (reference, client) =
                         (ObjectRef::from_obj(tag), self.cache.client(&self.registry, &copies.place));
-                    self.mirrors.start(tag, Errand::Tidy, async move {
+                    self.mirrors.start(tag, Errand::Tidy, Arc::default(), async move {
                         let _place = place;
                         tidier.run(reference, &uid, layout, &copies, &client).await;
                         None
@@ -156,7 +159,7 @@ impl Context {
         let (from, to) = (&tag.spec.from, copies.name());
         let message =
             format!("{from} is being copied into {to} as generation {number}, or waits for its turn");
-        self.tell_mirroring(tag, (!quiet).then_some(message), age, now).await
+        self.tell_mirroring(tag, number, (!quiet).then_some(message), age, now).await
     }
 
     async fn publish_copy(
@@ -169,7 +172,7 @@ impl Context {
         now: Timestamp,
     ) -> Result<Action, Error> {
         let before = tag.status.as_ref().map_or(0, |status| status.references.len());
-        if let Some(status) = self.publish(tag, aim, intake, new, now).await? {
+        if let Some(status) = self.publish_seen(tag, aim, intake, new, now).await? {
             self.mirrors.done(uid(tag));
             if status.references.len() > before {
                 // Nothing fell out of the history, and the copy was given the tag of the current generation.
@@ -222,7 +225,7 @@ impl Context {
                 };
             }
         };
-        self.tell_mirroring(tag, (!quiet).then_some(message), age, now).await
+        self.tell_mirroring(tag, number, (!quiet).then_some(message), age, now).await
     }
 
     async fn publish_moved(&self, tag: &Tag, moved: &Generation) -> Result<Action, Error> {
@@ -257,36 +260,55 @@ impl Context {
     }
 
     fn start(&self, tag: &Tag, errand: Errand, copying: Copying, becomes: Generation) {
-        let (places, tidier) = (self.places.clone(), self.tidier.clone());
+        let (places, tidier, mirrors) = (self.places.clone(), self.tidier.clone(), self.mirrors.clone());
+        let tally = Arc::new(Tally::default());
+        let counted = tally.clone();
         let (reference, uid) = (ObjectRef::from_obj(tag), uid(tag).to_owned());
         // It may have gone while its registry was asked, or goes while the copy waits: nobody looks for such a job again.
         if !tidier.is_there(&reference, &uid) {
             return;
         }
-        self.mirrors.start(tag, errand, async move {
+        self.mirrors.start(tag, errand, tally, async move {
             let _places = places.take(&copying.source).await;
             if !tidier.is_there(&reference, &uid) {
                 return None;
             }
-            Some(copying.run().await.map(|()| becomes))
+            counted.begin();
+            mirrors.wake(reference);
+            Some(copying.run(counted).await.map(|()| becomes))
         });
     }
 
-    /// Says what is copied, once, and not of a copy that is there in a moment. Where it failed before, that stays told until the
-    /// copy is there.
+    /// Says what is copied, once, and then how far it is; nothing of a copy that is there in a moment. Where it failed before, that
+    /// stays told until the copy is there.
     async fn tell_mirroring(
         &self,
         tag: &Tag,
+        number: i64,
         message: Option<String>,
         age: Duration,
         now: Timestamp,
     ) -> Result<Action, Error> {
-        let Some(message) = message else { return Ok(Action::await_change()) };
-        if age < MOMENT {
-            return Ok(Action::requeue(MOMENT - age));
+        let working = |message| State::Reconciling { reason: "Mirroring", message };
+        let news = self.mirrors.news(uid(tag));
+        let pause = match news {
+            News::Now(_) => News::EVERY,
+            News::In(pause) => pause,
+            News::Unbegun => Duration::MAX,
+        };
+        match (news, message) {
+            (News::Now(travelled), message) => {
+                let state = message.map(|message| working(format!("{message}: {travelled}")));
+                let status = outcome::copying(tag, travelled.of(number), state.as_ref(), now);
+                self.write(tag, status).await?;
+            }
+            (_, Some(_)) if age < MOMENT => return Ok(Action::requeue(pause.min(MOMENT - age))),
+            (_, Some(message)) if !outcome::is_copying(tag, number) => {
+                self.write(tag, outcome::settled(tag, &working(message), now)).await?;
+            }
+            _ => {}
         }
-        let working = State::Reconciling { reason: "Mirroring", message };
-        self.write(tag, outcome::settled(tag, &working, now)).await?;
-        Ok(Action::await_change())
+        // One that waits for its turn has its Tag looked at when that comes.
+        Ok(if pause == Duration::MAX { Action::await_change() } else { Action::requeue(pause) })
     }
 }

@@ -4,6 +4,8 @@ mod asking;
 mod cached;
 pub(crate) mod outcome;
 pub(crate) mod reconcile;
+mod requests;
+mod uploaded;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt};
+use tagger_api::annotations::IMPORT;
 use tagger_api::index::TagIndex;
 use tagger_api::{Tag, TagSpec};
 use tokio::sync::{mpsc, watch};
@@ -26,6 +29,7 @@ use crate::suspended::Suspended;
 use crate::watching::kept;
 use crate::workloads::Index;
 use reconcile::Context;
+pub(crate) use requests::Requests;
 
 /// How many Tags are looked at, at once. Most looks ask nobody, and those that wait for a place at their registry must not be in the
 /// way of a step back.
@@ -122,9 +126,10 @@ fn decoded(event: Event<DeserializeGuard<Tag>>) -> Option<Event<Tag>> {
 fn readable(guarded: DeserializeGuard<Tag>) -> Option<Tag> {
     match guarded.0 {
         Ok(mut tag) => {
-            // Nothing here reads them, and they are the greater part of many objects.
+            // Nothing here reads the others, and they are the greater part of many objects.
             tag.metadata.managed_fields = None;
-            tag.metadata.annotations = None;
+            let request = tag.metadata.annotations.take().and_then(|mut all| all.remove_entry(IMPORT));
+            tag.metadata.annotations = request.map(|request| [request].into());
             tag.metadata.labels = None;
             Some(tag)
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use tagger_api::conditions::State;
-use tagger_api::tag::{ImportAttempt, Tag, TagStatus};
+use tagger_api::tag::{CopyProgress, ImportAttempt, Tag, TagStatus};
 use tagger_core::generation::{Generation, History};
 use tagger_core::reference::{Digest, Reference};
 
@@ -14,12 +14,22 @@ pub(crate) fn settled(tag: &Tag, state: &State, now: Timestamp) -> TagStatus {
     let observed = tag.metadata.generation;
     let conditions = state.conditions(&before.conditions, observed, now);
     let image_reference = before.current().map(|current| current.image_reference.clone());
-    TagStatus { observed_generation: observed, conditions, image_reference, ..before }
+    TagStatus { observed_generation: observed, conditions, image_reference, mirroring: None, ..before }
+}
+
+/// The status of a Tag of which a copy is so far, with this state; with none, it says what it said. Whatever is written otherwise
+/// ends the copy, or comes before it.
+pub(crate) fn copying(tag: &Tag, progress: CopyProgress, state: Option<&State>, now: Timestamp) -> TagStatus {
+    let status = match state {
+        Some(state) => settled(tag, state, now),
+        None => tag.status.clone().unwrap_or_default(),
+    };
+    TagStatus { mirroring: Some(progress), ..status }
 }
 
 /// The status of a Tag with these generations, the current one and the conditions as they were.
 pub(crate) fn with_references(tag: &Tag, references: History) -> TagStatus {
-    let mut status = TagStatus { references, ..tag.status.clone().unwrap_or_default() };
+    let mut status = TagStatus { references, mirroring: None, ..tag.status.clone().unwrap_or_default() };
     status.image_reference = status.current().map(|current| current.image_reference.clone());
     status
 }
@@ -67,10 +77,10 @@ pub(crate) fn failed(tag: &Tag, reason: &'static str, message: String, now: Time
 }
 
 /// The digests that were imported from this very repository, with their media types: they need not be asked for again. What was
-/// imported from elsewhere says nothing of what is here.
+/// imported from elsewhere, or put into the cache by a person, says nothing of what is here.
 pub(crate) fn known_here(tag: &Tag, from: &Reference) -> HashMap<Digest, String> {
     let history = tag.status.iter().flat_map(|status| status.references.iter());
-    let here = history.filter(|known| {
+    let here = history.filter(|known| !known.is_upload()).filter(|known| {
         let place = known.from.parse::<Reference>();
         place
             .is_ok_and(|place| (place.registry(), place.repository()) == (from.registry(), from.repository()))
@@ -99,6 +109,12 @@ pub(crate) fn suspended(tag: &Tag) -> State {
     }
 }
 
+/// Whether a Tag was told how far the copy of this generation is.
+pub(crate) fn is_copying(tag: &Tag, number: i64) -> bool {
+    let progress = tag.status.as_ref().and_then(|status| status.mirroring);
+    progress.is_some_and(|progress| progress.generation == number) && says(tag, "Mirroring")
+}
+
 /// Whether the conditions of a Tag give this reason already, for its specification as it stands.
 pub(crate) fn says(tag: &Tag, reason: &str) -> bool {
     let Some(status) = &tag.status else { return false };
@@ -122,6 +138,7 @@ pub(crate) fn whole_seconds(now: Timestamp) -> Timestamp {
 mod tests {
     use super::*;
     use tagger_api::TagSpec;
+    use tagger_core::generation::Trigger;
 
     fn tag(references: Vec<Generation>, current: Option<i64>) -> Tag {
         let mut tag = Tag::new("myapp", TagSpec { from: "quay.io/a/b".into(), ..TagSpec::default() });
@@ -180,6 +197,29 @@ mod tests {
     }
 
     #[test]
+    fn how_far_a_copy_is_is_told_until_it_ends_however_it_ends() {
+        let progress = CopyProgress { generation: 1, copied: 1, total: 2 };
+        let before = tag(vec![generation(0)], Some(0));
+        let quiet = copying(&before, progress, None, Timestamp::UNIX_EPOCH);
+        assert_eq!(quiet, TagStatus { mirroring: Some(progress), ..before.status.clone().unwrap() });
+        let working = State::Reconciling { reason: "Mirroring", message: "1 byte of 2".into() };
+        let status = copying(&before, progress, Some(&working), Timestamp::UNIX_EPOCH);
+        assert_eq!((status.mirroring, status.conditions.len()), (Some(progress), 2));
+        let copied = Tag { status: Some(status), ..before };
+        let now = Timestamp::UNIX_EPOCH;
+        for ended in [
+            imported(&copied, generation(1), 1, now, |_| false),
+            failed(&copied, "Unreachable", String::new(), now),
+            settled(&copied, &ready(&copied), now),
+            moved(&copied, &generation(0)),
+            restored(&copied),
+            at(&copied, 0, copied.status.clone().unwrap().references, now),
+        ] {
+            assert_eq!(ended.mirroring, None);
+        }
+    }
+
+    #[test]
     fn a_digest_is_known_only_where_it_was_imported_from() {
         let mut known = generation(0);
         known.media_type = Some("a/b".into());
@@ -188,6 +228,11 @@ mod tests {
         assert_eq!(known_at("quay.io/a/b:other"), 1, "one that has no media type is looked at again");
         assert_eq!(known_at("quay.io/a/c"), 0);
         assert_eq!(known_at("docker.io/a/b"), 0);
+        let mut upload = tag.clone();
+        let status = upload.status.as_mut().unwrap();
+        status.references =
+            status.references.map(|known| Generation { trigger: Some(Trigger::Upload), ..known.clone() });
+        assert_eq!(known_here(&upload, &"quay.io/a/b".parse().unwrap()).len(), 0);
     }
 
     #[test]

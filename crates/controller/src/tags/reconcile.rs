@@ -13,12 +13,14 @@ use tagger_api::conditions::State;
 use tagger_api::validation;
 use tagger_api::{Tag, TagStatus};
 use tagger_core::decide::{Situation, Step, decide, refusal};
-use tagger_core::generation::{Generation, History};
+use tagger_core::generation::{Generation, History, Trigger};
 use tagger_core::reference::Reference;
 use tagger_core::tracking::Tracking;
 
 use super::asking::{Intake, Looked};
 use super::outcome;
+use super::requests::Requests;
+use super::uploaded::Upload;
 use crate::attention::{Attention, Due};
 use crate::cache::Cache;
 use crate::credentials::Credentials;
@@ -48,6 +50,8 @@ pub(crate) struct Context {
     pub(crate) places: Arc<Places>,
     /// Generations that can't be copied any more.
     pub(crate) lost: Lost,
+    /// What people asked for with `kubectl tag`.
+    pub(crate) requests: Requests,
     pub(crate) tidier: Arc<Tidier>,
     /// By uid, the version of a Tag that a status was written over. A look at that version is a look at the past.
     pub(crate) written_over: Mutex<HashMap<String, String>>,
@@ -105,6 +109,7 @@ pub(crate) async fn reconcile(tag: Arc<Tag>, context: Arc<Context>) -> Result<Ac
     let copies = context.copies_of(&tag).await;
     let mirroring = context.mirroring(&tag, copies.as_ref());
     let due = context.due(&tag, &aim, now);
+    let request = context.request(&tag);
     let mut situation = Situation {
         from: &aim.from,
         wanted: tag.spec.generation,
@@ -112,6 +117,7 @@ pub(crate) async fn reconcile(tag: Arc<Tag>, context: Arc<Context>) -> Result<Ac
         current: status.and_then(|status| status.generation),
         history: status.map_or(&none, |status| &status.references),
         mirroring: &mirroring,
+        requested: request.as_ref(),
         retry_at: context.retries.due(uid(&tag), tag.metadata.generation, now),
         look: if let Due::Now(trigger) = due { Some(trigger) } else { None },
         now,
@@ -125,7 +131,7 @@ pub(crate) async fn reconcile(tag: Arc<Tag>, context: Arc<Context>) -> Result<Ac
     // While something else that failed waits, a copy goes on, and what came of one is kept.
     let goes_on =
         matches!((&step, &copies), (Step::Import { .. } | Step::Look { .. } | Step::Mirror { .. }, Some(_)));
-    if !goes_on && !matches!(step, Step::Wait { .. }) {
+    if !goes_on && !matches!(step, Step::Wait { .. } | Step::TakeUpload { .. }) {
         context.mirrors.no_copy(uid(&tag));
     }
     match step {
@@ -159,6 +165,9 @@ pub(crate) async fn reconcile(tag: Arc<Tag>, context: Arc<Context>) -> Result<Ac
         }
         (Step::Select { number }, _) => context.select(&tag, number, now).await,
         (Step::Restore, _) => context.restore(&tag).await,
+        (Step::TakeUpload { number, digest, is_current }, _) => {
+            Box::pin(context.take_upload(&tag, Upload { number, digest, is_current }, now)).await
+        }
         (Step::Mirror { number, quiet }, Some(copies)) => {
             Box::pin(context.mirror(&tag, number, quiet, &copies, now)).await
         }
@@ -242,15 +251,14 @@ impl Context {
         match copies {
             Some(copies) => self.import_into_cache(tag, aim, intake, quiet, &copies, now).await,
             None => {
-                self.publish(tag, aim, intake, intake.generation(tag, now), now).await?;
+                self.publish_seen(tag, aim, intake, intake.generation(tag, now), now).await?;
                 Ok(Action::await_change())
             }
         }
     }
 
-    /// Writes a new generation, as the current one where it is to be that. Says whether it was written, and where it was, what
-    /// with it.
-    pub(super) async fn publish(
+    /// Publishes what was seen, and takes note of that.
+    pub(super) async fn publish_seen(
         &self,
         tag: &Tag,
         aim: &Aim,
@@ -258,8 +266,28 @@ impl Context {
         new: Generation,
         now: Timestamp,
     ) -> Result<Option<TagStatus>, Error> {
+        let new = Generation { trigger: Some(intake.trigger), ..new };
+        let written = self.publish(tag, new, intake.is_current, now).await?;
+        if written.is_some() {
+            if intake.is_tracked {
+                self.metrics.looked("new");
+            }
+            self.noted(tag, aim, intake.heard, now);
+        }
+        Ok(written)
+    }
+
+    /// Writes a new generation, as the current one where it is to be that. Says whether it was written, and where it was, what
+    /// with it.
+    pub(super) async fn publish(
+        &self,
+        tag: &Tag,
+        new: Generation,
+        is_current: bool,
+        now: Timestamp,
+    ) -> Result<Option<TagStatus>, Error> {
         let before = tag.status.as_ref().and_then(|status| status.generation);
-        let current = before.filter(|_| !intake.is_current).unwrap_or(new.generation);
+        let current = before.filter(|_| !is_current).unwrap_or(new.generation);
         let namespace = tag.namespace().unwrap_or_default();
         let full =
             tag.status.as_ref().is_some_and(|status| status.references.is_full(tag.spec.history_length()));
@@ -267,7 +295,12 @@ impl Context {
             true => timely(self.usage.of(&namespace)).await?.map_err(Error::Usage)?,
             false => Default::default(),
         };
-        let imported = format!("imported generation {}: {}", new.generation, new.image_reference);
+        let (number, image) = (new.generation, &new.image_reference);
+        let imported = match new.is_upload() {
+            true => format!("took generation {number} from the cache, where it was put: {image}"),
+            false => format!("imported generation {number}: {image}"),
+        };
+        let trigger = new.trigger.unwrap_or(Trigger::Spec);
         let note = match current == new.generation {
             true => imported,
             false => {
@@ -281,11 +314,7 @@ impl Context {
         if written {
             tracing::info!(namespace, name = tag.name_any(), "{note}");
             self.events.tell(tag.object_ref(&()), Tone::Normal, "Imported", "Import", note);
-            self.metrics.imported(intake.trigger);
-            if intake.is_tracked {
-                self.metrics.looked("new");
-            }
-            self.noted(tag, aim, intake.heard, now);
+            self.metrics.imported(trigger);
         }
         self.retries.forget(uid(tag));
         Ok(written.then_some(status))
@@ -353,6 +382,7 @@ impl Context {
         self.mirrors.retain(uids);
         self.looks.retain(uids);
         self.attention.retain(uids);
+        self.requests.retain(uids);
     }
 
     /// Forgets a Tag that is gone.
@@ -363,6 +393,7 @@ impl Context {
         self.retries.forget(uid(tag));
         self.mirrors.done(uid(tag));
         self.lost.forget(uid(tag));
+        self.requests.forget(uid(tag));
         self.tidier.schedule.forget(uid(tag));
         self.written_over.lock().unwrap_or_else(PoisonError::into_inner).remove(uid(tag));
     }

@@ -55,27 +55,25 @@ impl Choice {
     /// Whether a push of this tag could change what is chosen: it passes the filter and the rule can compare it. For a
     /// sibling, also the tag itself whose digest counts.
     pub fn admits(&self, tag: &TagName) -> bool {
-        let value = || self.value(tag);
-        match &self.rule {
-            Rule::Semver(range) => value().is_some_and(|value| range.version(&value).is_some()),
-            Rule::Numerical(_) => value().is_some_and(|value| Number::parse(&value).is_some()),
-            Rule::Alphabetical(_) => value().is_some(),
-            Rule::Sibling(sibling) => tag == sibling || value().is_some(),
-        }
+        self.sibling() == Some(tag) || self.key(tag).is_some()
     }
 
     /// The tag that is chosen, or none where no tag can be. Of equal values, the last name in the same order counts. A
     /// sibling is not found by names alone: see [`Choice::candidates`].
     pub fn choose<'a>(&self, tags: impl IntoIterator<Item = &'a TagName>) -> Option<&'a TagName> {
         match &self.rule {
-            Rule::Semver(range) => {
-                let compare = |one: &Version, other: &Version| range::by_precedence(one, other);
-                self.last(tags, Order::Asc, |value| range.version(value), compare)
-            }
-            Rule::Numerical(order) => self.last(tags, *order, Number::parse, Number::cmp),
-            Rule::Alphabetical(order) => self.last(tags, *order, |value| Some(value.to_owned()), String::cmp),
             Rule::Sibling(_) => None,
+            _ => self.keyed(tags).max_by(|one, other| self.compare(one, other)).map(|(_, tag)| tag),
         }
+    }
+
+    /// The tags that may be chosen, in an order in which each would be if those before it were not there: for a sibling, its
+    /// candidates.
+    pub fn ranked<'a>(&self, tags: impl IntoIterator<Item = &'a TagName>) -> Vec<&'a TagName> {
+        let mut ranked: Vec<_> = self.keyed(tags).collect();
+        ranked.sort_unstable_by(|one, other| self.compare(other, one));
+        ranked.dedup_by_key(|(_, tag)| *tag);
+        ranked.into_iter().map(|(_, tag)| tag).collect()
     }
 
     /// The tag whose digest counts, where the rule is a sibling.
@@ -90,12 +88,10 @@ impl Choice {
     /// has it is chosen. The last value in the order of bytes comes first, so that the newest is asked early where
     /// numbers or dates of one length are in the tags. The sibling tag itself is none. No other rule has any.
     pub fn candidates<'a>(&self, tags: impl IntoIterator<Item = &'a TagName>) -> Vec<&'a TagName> {
-        let Rule::Sibling(sibling) = &self.rule else { return Vec::new() };
-        let others = tags.into_iter().filter(|tag| *tag != sibling);
-        let mut found: Vec<_> = others.filter_map(|tag| Some((self.value(tag)?, tag))).collect();
-        found.sort_unstable_by(|one, other| other.cmp(one));
-        found.dedup_by_key(|(_, tag)| *tag);
-        found.into_iter().map(|(_, tag)| tag).collect()
+        match &self.rule {
+            Rule::Sibling(_) => self.ranked(tags),
+            _ => Vec::new(),
+        }
     }
 
     /// What the rule compares of a tag, or none where the filter leaves it out.
@@ -106,17 +102,47 @@ impl Choice {
         }
     }
 
-    fn last<'a, K>(
+    /// What the rule compares of a tag, as it compares it. The sibling tag itself has nothing.
+    fn key(&self, tag: &TagName) -> Option<Key> {
+        let value = self.value(tag)?;
+        match &self.rule {
+            Rule::Semver(range) => range.version(&value).map(Key::Version),
+            Rule::Numerical(_) => Number::parse(&value).map(Key::Number),
+            Rule::Alphabetical(_) => Some(Key::Text(value.into_owned())),
+            Rule::Sibling(sibling) => (tag != sibling).then(|| Key::Text(value.into_owned())),
+        }
+    }
+
+    fn keyed<'a>(
         &self,
         tags: impl IntoIterator<Item = &'a TagName>,
-        order: Order,
-        key: impl Fn(&str) -> Option<K>,
-        compare: impl Fn(&K, &K) -> Ordering,
-    ) -> Option<&'a TagName> {
-        let keyed = tags.into_iter().filter_map(|tag| Some((key(&self.value(tag)?)?, tag)));
-        let compare = |one: &(K, &TagName), other: &(K, &TagName)| {
-            order.of(compare(&one.0, &other.0).then_with(|| one.1.cmp(other.1)))
+    ) -> impl Iterator<Item = (Key, &'a TagName)> {
+        tags.into_iter().filter_map(|tag| Some((self.key(tag)?, tag)))
+    }
+
+    fn compare(&self, one: &(Key, &TagName), other: &(Key, &TagName)) -> Ordering {
+        let order = match &self.rule {
+            Rule::Semver(_) | Rule::Sibling(_) => Order::Asc,
+            Rule::Numerical(order) | Rule::Alphabetical(order) => *order,
         };
-        keyed.max_by(compare).map(|(_, tag)| tag)
+        order.of(one.0.compare(&other.0).then_with(|| one.1.cmp(other.1)))
+    }
+}
+
+/// What a rule compares. Those of one rule are all of one kind.
+enum Key {
+    Version(Version),
+    Number(Number),
+    Text(String),
+}
+
+impl Key {
+    fn compare(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Version(one), Self::Version(other)) => range::by_precedence(one, other),
+            (Self::Number(one), Self::Number(other)) => one.cmp(other),
+            (Self::Text(one), Self::Text(other)) => one.cmp(other),
+            _ => Ordering::Equal,
+        }
     }
 }

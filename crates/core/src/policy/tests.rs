@@ -161,6 +161,12 @@ proptest! {
         prop_assert!(chosen.is_none_or(|tag| choice.admits(tag)));
         prop_assert_eq!(choice.choose(chosen), chosen);
         prop_assert!(choice.candidates(&tags).iter().all(|tag| choice.admits(tag)));
+        let ranked = choice.ranked(&tags);
+        if choice.sibling().is_none() {
+            prop_assert_eq!(ranked.first().copied(), chosen);
+            let rest = ranked.iter().skip(1).copied();
+            prop_assert_eq!(choice.choose(rest.clone()), rest.clone().next());
+        }
     }
 
     #[test]

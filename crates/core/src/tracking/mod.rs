@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use interval::{duration, IntervalError, SHORTEST_INTERVAL, interval};
+pub use interval::{IntervalError, SHORTEST_INTERVAL, duration, interval};
 pub use schedule::{Schedule, ScheduleError};
 
 #[cfg(test)]

@@ -1,11 +1,21 @@
 //! `kubectl tag diff`.
 
+mod choose;
+mod compare;
+mod show;
+
 use clap::Args;
+use tagger_core::generation::Generation;
+use tagger_registry::{Inspected, Platform};
 
 use crate::Exit;
-use crate::arguments::{OutputFlag, RegistryFlags};
+use crate::arguments::{Form, OutputFlag, RegistryFlags};
+use crate::generations::{generation, recorded};
 use crate::problem::Problem;
+use crate::registry::{Registries, problem};
 use crate::session::Session;
+use crate::tags;
+use compare::{Difference, Side, platforms};
 
 /// Shows what changed between two generations.
 #[derive(Clone, Debug, Args)]
@@ -24,7 +34,7 @@ pub struct Diff {
 
     /// The platform whose configuration and layers are compared, of an image for several: linux/amd64
     #[arg(long, value_name = "PLATFORM")]
-    pub platform: Option<String>,
+    pub platform: Option<Platform>,
 
     /// Which registries may be asked, and how.
     #[command(flatten)]
@@ -36,7 +46,80 @@ pub struct Diff {
 }
 
 impl Diff {
-    pub(crate) async fn run(&self, _session: &Session) -> Result<Exit, Problem> {
-        todo!()
+    pub(crate) async fn run(&self, session: &Session) -> Result<Exit, Problem> {
+        let cluster = session.cluster().await?;
+        let tag = tags::find(cluster, &self.name).await?;
+        let current = generation(&tag, None)?.generation;
+        let history = tag.status.clone().unwrap_or_default().references;
+        let (older, newer) = choose::numbers(&self.name, &history, current, (self.older, self.newer))?;
+        let (older, newer) = (generation(&tag, Some(older))?, generation(&tag, Some(newer))?);
+        let recorded = Difference::between(&cluster.namespace, &self.name, Side::of(older), Side::of(newer));
+        let difference = match recorded.same {
+            true => recorded,
+            false => {
+                let registries = Registries::new(session, &self.registries)?;
+                let (before, after) = self.look(&registries, older, newer).await?;
+                recorded.with(&before, &after)
+            }
+        };
+        match self.output.form {
+            Some(form @ (Form::Json | Form::Yaml)) => session.screen.document(form, &difference)?,
+            Some(Form::Name) => {
+                session.screen.line(&difference.before.image_reference);
+                session.screen.line(&difference.after.image_reference);
+            }
+            Some(Form::Wide) | None => show::show(&difference, session.screen),
+        }
+        Ok(Exit::Done)
+    }
+
+    /// Looks into both images, for one platform that both have.
+    async fn look(
+        &self,
+        registries: &Registries<'_>,
+        older: &Generation,
+        newer: &Generation,
+    ) -> Result<(Inspected, Inspected), Problem> {
+        let both = async |platform: Option<&Platform>| {
+            tokio::try_join!(inspect(registries, older, platform), inspect(registries, newer, platform))
+        };
+        let (before, after) = both(self.platform.as_ref()).await?;
+        if let Some(platform) = &self.platform {
+            if before.image.is_none() && after.image.is_none() {
+                let there: Vec<String> = platforms(&before).union(&platforms(&after)).cloned().collect();
+                let what =
+                    format!("neither generation has an image for {platform}; there are {}", there.join(", "));
+                return Err(Problem::Invalid(what, None));
+            }
+            return Ok((before, after));
+        }
+        match choose::platform(&platforms(&before), &platforms(&after)) {
+            Some(platform) if before.image.is_none() || after.image.is_none() => both(Some(&platform)).await,
+            _ => Ok((before, after)),
+        }
+    }
+}
+
+/// Looks into the image of a generation: the copy of it, or else where it came from.
+async fn inspect(
+    registries: &Registries<'_>,
+    known: &Generation,
+    platform: Option<&Platform>,
+) -> Result<Inspected, Problem> {
+    let ask = async |place: &str| {
+        let image = recorded(place)?;
+        let client = registries.client(&image).await?;
+        let answer = match platform {
+            Some(platform) => client.inspect_platform(&image, platform).await,
+            None => client.inspect(&image).await,
+        };
+        answer.map_err(|error| problem(&error))
+    };
+    match ask(&known.image_reference).await {
+        Err(problem) if known.is_mirrored() => {
+            tracing::info!(%problem, "the copy does not tell; where it came from is asked");
+            ask(known.origin()).await
+        }
+        answer => answer,
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod step;
 mod words;
 mod write;
 
+use jiff::Timestamp;
 use kube::ResourceExt;
 use serde_json::json;
 use tagger_api::Tag;
@@ -40,9 +41,18 @@ impl Steer {
         name: &str,
         reckon: impl Fn(&Tag) -> Result<Step, Problem>,
     ) -> Result<Exit, Problem> {
+        self.change(session, name, |tag| reckon(tag).map(|step| Change::of(step, tag))).await
+    }
+
+    /// Changes one Tag, as is reckoned from how it is.
+    pub(crate) async fn change(
+        self,
+        session: &Session,
+        name: &str,
+        reckon: impl Fn(&Tag) -> Result<Change, Problem>,
+    ) -> Result<Exit, Problem> {
         let cluster = session.cluster().await?;
         let tag = tags::find(cluster, name).await?;
-        let reckon = |tag: &Tag| reckon(tag).map(|step| Change::of(step, tag));
         let made = make(cluster, tag, self.dry_run.dry_run, reckon).await?;
         self.tell(session, &made, false);
         if let Some(form @ (Form::Json | Form::Yaml)) = self.output.form {
@@ -113,10 +123,12 @@ impl Steer {
                 let place = if with_namespace { place(before) } else { String::new() };
                 screen.line(format_args!("tag.images.io/{name} {said}{place}{}", self.tried()));
                 if self.dry_run.dry_run == Some(DryRun::Client) && !was_so {
-                    screen.note(format_args!("what would be sent, as a merge patch: {}", change.patch()));
+                    let patch = change.patch(Timestamp::now());
+                    screen.note(format_args!("what would be sent, as a merge patch: {patch}"));
                 }
                 words::hints(before, change).iter().for_each(|hint| screen.note(hint));
-                if matches!(change.step, Step::Import(_)) && self.dry_run.dry_run.is_none() && !self.waits() {
+                let asks = change.request.as_ref().is_some_and(|request| request.digest.is_none());
+                if asks && self.dry_run.dry_run.is_none() && !self.waits() {
                     screen.note(format_args!(
                         "its registry is asked now; kubectl tag status {name} shows how that goes, and --wait waits for it"
                     ));

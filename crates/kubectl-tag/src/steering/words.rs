@@ -21,6 +21,9 @@ pub(crate) fn changed(before: &Tag, change: &Change) -> String {
         None => format!("generation {number}"),
     };
     match change.step {
+        Step::Import(number) if change.request.as_ref().is_some_and(|request| request.digest.is_some()) => {
+            format!("asked to publish the upload: {}", to(number))
+        }
         Step::Import(number) => format!("asked for an import: {}", to(number)),
         Step::Select(number) if bound.is_some_and(|bound| number < bound) => {
             format!("downgraded: {}", to(number))
@@ -43,8 +46,7 @@ pub(crate) fn changed(before: &Tag, change: &Change) -> String {
 /// What is said where there is nothing to change.
 pub(crate) fn unchanged(step: Step) -> String {
     match step {
-        Step::Import(number) => format!("was asked for already: generation {number}"),
-        Step::Select(number) => format!("goes there already: generation {number}"),
+        Step::Import(number) | Step::Select(number) => format!("goes there already: generation {number}"),
         Step::Pin(number) => format!("is pinned already: generation {number}"),
         Step::Follow => "follows already".to_owned(),
         Step::Suspend => "is suspended already".to_owned(),

@@ -1,5 +1,6 @@
 //! Making a change in the cluster, over the very version of the Tag that it was reckoned from.
 
+use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
@@ -44,7 +45,7 @@ pub(crate) async fn make(
         if change.is_made(&before) {
             return Ok(Made { after: before.clone(), before, change, was_so: true });
         }
-        let patch = change.patch();
+        let patch = change.patch(Timestamp::now());
         if dry_run == Some(DryRun::Client) {
             let after = merged(&before, &patch)?;
             return Ok(Made { before, change, after, was_so: false });

@@ -1,8 +1,4 @@
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-
 use tagger_core::reference::Repository;
-use tokio::time::sleep;
 
 use super::Progress;
 use super::flights::Flight;
@@ -10,7 +6,7 @@ use super::image::Copying;
 use super::shared::{Place, Placed};
 use super::tally::Tally;
 use crate::download::Download;
-use crate::fault::{Fault, UploadProblem};
+use crate::fault::Fault;
 use crate::parts::Blob;
 use crate::push::{Begun, NotSent, Session};
 
@@ -93,50 +89,13 @@ impl Copying {
         Ok(readable.then_some(known.destination))
     }
 
-    async fn send(&self, blob: &Blob, mut session: Option<Session>) -> Result<(), NotSent> {
+    async fn send(&self, blob: &Blob, session: Option<Session>) -> Result<(), NotSent> {
         let _places = self.into.transport.budgets.transfer(&self.from.origin, &self.into.origin).await;
-        let (mut tries, mut renewed) = (0, false);
-        let mut in_pieces = self.shared.takes_pieces_only(&self.into.origin);
-        loop {
-            let passed = Arc::new(AtomicU64::new(0));
-            let download = Download::new(self.from.clone(), blob.digest.clone(), blob.size, passed.clone());
-            let mut download = download.telling(self.progress.clone());
-            download.begin().await.map_err(NotSent::Source)?;
-            let session = match session.take() {
-                Some(session) => session,
-                None => self.into.begin().await.map_err(NotSent::Destination)?,
-            };
-            let sending = match in_pieces {
-                false => self.into.send_whole(session, (&blob.digest, blob.size), download, &passed).await,
-                true => self.into.send_in_pieces(session, &blob.digest, download).await,
-            };
-            let fault = match sending {
-                Err(NotSent::Destination(fault)) => fault,
-                other => return other,
-            };
-            tries += 1;
-            if let (false, Fault::UploadFailed { problem: UploadProblem::TooLarge, .. }) = (in_pieces, &fault)
-            {
-                self.shared.note_pieces_only(&self.into.origin);
-                in_pieces = true;
-                continue;
-            }
-            // The session's token may have run out while the blob waited for its turn.
-            if !renewed && matches!(fault, Fault::Unauthorized { status: 401, .. }) {
-                renewed = true;
-                continue;
-            }
-            let wait = self.into.transport.wait(&fault, tries);
-            let Some(wait) = wait else { return Err(NotSent::Destination(fault)) };
-            tracing::debug!(reason = fault.reason(), digest = %blob.digest, "a blob is sent again");
-            sleep(wait).await;
-            // It may be only the answer that was lost.
-            if self.into.has_blob(&blob.digest).await.map_err(NotSent::Destination)? {
-                return Ok(());
-            }
-            // What broke once may break again: pieces can be taken up where they broke.
-            in_pieces = true;
-        }
+        let open = |passed| {
+            Download::new(self.from.clone(), blob.digest.clone(), blob.size, passed)
+                .telling(self.progress.clone())
+        };
+        self.into.send(&self.shared, blob, session, open).await
     }
 
     fn spared(&self, blob: &Blob, tally: &Tally) -> Result<(), NotSent> {

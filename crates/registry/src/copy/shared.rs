@@ -61,11 +61,11 @@ impl Shared {
         self.placed.insert(place.clone(), placed);
     }
 
-    pub(super) fn takes_pieces_only(&self, registry: &Origin) -> bool {
+    pub(crate) fn takes_pieces_only(&self, registry: &Origin) -> bool {
         self.in_pieces.contains_key(registry)
     }
 
-    pub(super) fn note_pieces_only(&self, registry: &Origin) {
+    pub(crate) fn note_pieces_only(&self, registry: &Origin) {
         self.in_pieces.insert(registry.clone(), ());
     }
 }

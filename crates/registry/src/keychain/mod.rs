@@ -5,6 +5,7 @@ mod docker_config;
 mod file;
 mod for_registry;
 mod pattern;
+mod user;
 
 pub use credential::Credential;
 pub(crate) use credential::{CredentialId, CredentialKind};
@@ -12,12 +13,13 @@ pub use docker_config::{DockerConfig, DockerConfigError};
 pub use file::{DockerConfigFile, DockerConfigFileError};
 pub use for_registry::ForRegistry;
 use tagger_core::reference::{Registry, Repository};
+pub use user::{HelperProblem, UserConfig, UserConfigWarning};
 
 /// Gives the credentials that may be shown to a registry for one of its repositories.
 pub trait Keychain: Send + Sync {
     /// Those that match, the most specific first. The client tries each in turn, and anonymous access after them.
     ///
-    /// Asked for each look-up, so it answers from memory.
+    /// Asked for each look-up, so it answers from memory, or remembers what it had to look for.
     fn credentials(&self, registry: &Registry, repository: &Repository) -> Vec<Credential>;
 }
 

@@ -118,9 +118,12 @@ impl Transport {
     /// The root of a registry's API, in plain HTTP where it is insecure. docker.io has its API at another name than its images.
     pub(crate) fn base(&self, registry: &Registry, insecure: bool) -> Result<Url, Fault> {
         let scheme = if insecure { "http" } else { "https" };
-        let host = match registry.is_docker_hub() {
-            true => "registry-1.docker.io".to_owned(),
-            false => registry.to_string(),
+        let host = match (self.wire.connectors.detour(registry), insecure) {
+            (Some(at), true) => at.to_string(),
+            // Its certificate has its own name, which the resolver leads there.
+            (Some(at), false) => format!("{}:{}", registry.host(), at.port()),
+            (None, _) if registry.is_docker_hub() => "registry-1.docker.io".to_owned(),
+            (None, _) => registry.to_string(),
         };
         // A name such as `a.123` is a registry by Docker's grammar and no host by that of URLs.
         Url::parse(&format!("{scheme}://{host}/v2/"))

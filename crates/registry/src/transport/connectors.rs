@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use reqwest::redirect::Policy;
@@ -10,10 +11,10 @@ use url::Host;
 
 use super::origin::Origin;
 use super::problem::TlsProblem;
-use super::resolver::{JudgingResolver, Reach};
+use super::resolver::{JudgingResolver, Reach, Refused};
 use crate::fault::Fault;
 use crate::registries_conf::{Hosts, RegistriesConf};
-use crate::settings::{Authority, Limits, Settings, SettingsError};
+use crate::settings::{Authority, Detour, Limits, Settings, SettingsError};
 
 /// Gives each origin the HTTP client that suits it: one a set of certificate authorities and reach, made when first
 /// needed and kept, so that connections are shared as far as trust is.
@@ -24,11 +25,21 @@ pub(crate) struct Connectors {
     registries: RegistriesConf,
     /// One registry more that may be reached, and whether in plain HTTP: it became known later than the settings.
     found: RwLock<Option<(Registry, bool)>>,
+    detours: Vec<Detour>,
     authorities: Vec<(Option<Registry>, Vec<CertificateDer<'static>>)>,
     user_agent: String,
     limits: Limits,
     proxies: Vec<String>,
-    made: Mutex<HashMap<(Trust, Reach), reqwest::Client>>,
+    made: Mutex<HashMap<(Trust, Way), reqwest::Client>>,
+}
+
+/// How an origin is connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Way {
+    /// Where its name says, or by the proxy of the environment.
+    Usual(Reach),
+    /// By a detour.
+    Detour,
 }
 
 /// Whose certificates a client believes. The numbers are those of the authorities in the settings.
@@ -50,6 +61,7 @@ impl Connectors {
             private_everywhere: settings.private_everywhere,
             registries: settings.registries.clone(),
             found: RwLock::default(),
+            detours: settings.detours.clone(),
             authorities,
             user_agent: settings.user_agent.clone(),
             limits: settings.limits.clone(),
@@ -61,6 +73,11 @@ impl Connectors {
     /// Whether the registry is spoken to in plain HTTP.
     pub(crate) fn is_insecure(&self, registry: &Registry) -> bool {
         self.insecure.contains(registry) || self.found(|found, plain| plain && found == registry)
+    }
+
+    /// Where a registry is reached in place of what its name says.
+    pub(crate) fn detour(&self, registry: &Registry) -> Option<SocketAddr> {
+        self.detours.iter().find(|detour| detour.registry == *registry).map(|detour| detour.at)
     }
 
     /// Lets one registry more be reached, at a private address too. The one that was let before is let no more.
@@ -79,26 +96,31 @@ impl Connectors {
     /// The client for this origin; an error when the origin is a literal address that must not be connected to, or when
     /// there is nobody to believe. Names are judged later, when they are resolved.
     pub(crate) fn client(&self, origin: &Origin) -> Result<reqwest::Client, Fault> {
-        let reach = self.reach(origin);
+        let is_detour = |detour: &Detour| origin.is_reached_by(&detour.registry, detour.at);
+        let way = match self.detours.iter().any(is_detour) {
+            true => Way::Detour,
+            false => Way::Usual(self.reach(origin)),
+        };
         let literal = match origin.host() {
             Host::Ipv4(address) => Some((*address).into()),
             Host::Ipv6(address) => Some((*address).into()),
             Host::Domain(_) => None,
         };
-        if let Some(Err(refused)) = literal.map(|address| reach.check(address)) {
-            let (address, kind) = (refused.address, refused.kind);
+        if let (Way::Usual(reach), Some(address)) = (way, literal)
+            && let Err(Refused { address, kind }) = reach.check(address)
+        {
             return Err(Fault::AddressRefused { host: origin.to_string(), address, kind });
         }
         let trust = self.trust(origin);
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = made.get(&(trust.clone(), reach)) {
+        if let Some(client) = made.get(&(trust.clone(), way)) {
             return Ok(client.clone());
         }
         // The settings were checked when they came in; what can still fail is the system's own store.
         let client = self
-            .make(&trust, reach)
+            .make(&trust, way)
             .map_err(|_| Fault::TlsFailed { host: origin.to_string(), problem: TlsProblem::NoAuthorities })?;
-        made.insert((trust, reach), client.clone());
+        made.insert((trust, way), client.clone());
         Ok(client)
     }
 
@@ -122,14 +144,17 @@ impl Connectors {
         if origin.is_plain() {
             return Trust::Nobody;
         }
-        let counts = |(whom, _): &(Option<Registry>, _)| whom.as_ref().is_none_or(|whom| origin.is(whom));
+        let is = |whom: &Registry| {
+            origin.is(whom) || self.detour(whom).is_some_and(|at| origin.is_reached_by(whom, at))
+        };
+        let counts = |(whom, _): &(Option<Registry>, _)| whom.as_ref().is_none_or(is);
         let numbered = self.authorities.iter().enumerate();
         Trust::SystemAnd(
             numbered.filter(|(_, authority)| counts(authority)).map(|(number, _)| number).collect(),
         )
     }
 
-    fn make(&self, trust: &Trust, reach: Reach) -> Result<reqwest::Client, reqwest::Error> {
+    fn make(&self, trust: &Trust, way: Way) -> Result<reqwest::Client, reqwest::Error> {
         let builder = reqwest::Client::builder()
             .user_agent(&self.user_agent)
             .redirect(Policy::none())
@@ -137,8 +162,17 @@ impl Connectors {
             .referer(false)
             .connect_timeout(self.limits.connect)
             .pool_max_idle_per_host(64)
-            .tcp_nodelay(true)
-            .dns_resolver(JudgingResolver { reach, proxies: self.proxies.clone() });
+            .tcp_nodelay(true);
+        let proxies = self.proxies.clone();
+        let builder = match way {
+            Way::Usual(reach) => {
+                builder.dns_resolver(JudgingResolver { reach, proxies, detours: Vec::new() })
+            }
+            Way::Detour => {
+                let detours = self.detours.clone();
+                builder.no_proxy().dns_resolver(JudgingResolver { reach: Reach::Private, proxies, detours })
+            }
+        };
         let certificates = match trust {
             Trust::Nobody => return builder.tls_certs_only([]).build(),
             Trust::SystemAnd(numbers) => numbers.iter().filter_map(|number| self.authorities.get(*number)),

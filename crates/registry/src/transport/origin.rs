@@ -1,4 +1,5 @@
 use std::fmt;
+use std::net::SocketAddr;
 
 use tagger_core::reference::Registry;
 use url::{Host, Url};
@@ -39,6 +40,14 @@ impl Origin {
         port == self.port && registry.host() == self.host.to_string()
     }
 
+    /// Whether this is how a registry is asked that is reached at this address: in plain HTTP there, else by its own name.
+    pub(crate) fn is_reached_by(&self, registry: &Registry, at: SocketAddr) -> bool {
+        match self.plain {
+            true => format!("{}:{}", self.host, self.port) == at.to_string(),
+            false => self.port == at.port() && registry.host() == self.host.to_string(),
+        }
+    }
+
     /// Whether this is a host with this ending, which begins with a dot, at the usual port.
     pub(crate) fn is_below(&self, ending: &str) -> bool {
         self.port == self.default_port() && self.host.to_string().ends_with(ending)
@@ -77,6 +86,18 @@ mod tests {
     #[case("https://0x7f.1:5000/v2/", "127.0.0.1:5000", true)]
     fn a_registry_is_its_host_and_port(#[case] url: &str, #[case] registry: &str, #[case] same: bool) {
         assert_eq!(origin(url).is(&registry.parse().unwrap()), same);
+    }
+
+    #[rstest]
+    #[case("http://127.0.0.1:4000/v2/", "127.0.0.1:4000", true)]
+    #[case("http://[::1]:4000/v2/", "[::1]:4000", true)]
+    #[case("http://127.0.0.1:4001/v2/", "127.0.0.1:4000", false)]
+    #[case("https://registry.ci.svc:4000/v2/", "127.0.0.1:4000", true)]
+    #[case("https://registry.ci.svc:5000/v2/", "127.0.0.1:4000", false)]
+    #[case("https://other.ci.svc:4000/v2/", "127.0.0.1:4000", false)]
+    fn a_registry_is_known_where_it_is_reached(#[case] url: &str, #[case] at: &str, #[case] is: bool) {
+        let registry = "registry.ci.svc:5000".parse().unwrap();
+        assert_eq!(origin(url).is_reached_by(&registry, at.parse().unwrap()), is);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::address::{AddressKind, Verdict, judge};
+use crate::settings::Detour;
 
 /// Says which addresses one connection may go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,6 +55,8 @@ pub(crate) struct JudgingResolver {
     pub(crate) reach: Reach,
     /// Hosts of proxies, which an administrator put into the environment and which may be anywhere.
     pub(crate) proxies: Vec<String>,
+    /// Where some hosts are reached in place of what their names say.
+    pub(crate) detours: Vec<Detour>,
 }
 
 impl Resolve for JudgingResolver {
@@ -62,6 +65,11 @@ impl Resolve for JudgingResolver {
             true => Reach::Private,
             false => self.reach,
         };
+        let named = |detour: &&Detour| detour.registry.host().eq_ignore_ascii_case(name.as_str());
+        if let Some(detour) = self.detours.iter().find(named) {
+            let at = SocketAddr::new(detour.at.ip(), 0);
+            return Box::pin(async move { Ok(Box::new(std::iter::once(at)) as Addrs) });
+        }
         Box::pin(async move {
             let addresses = tokio::net::lookup_host((name.as_str(), 0)).await?;
             let allowed = reach.filter(addresses)?;

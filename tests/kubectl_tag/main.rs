@@ -6,9 +6,11 @@ mod completion;
 mod disk;
 mod errors;
 mod forward;
+mod kubelet;
 mod pages;
 mod plugin;
 mod registry;
+mod steer;
 #[path = "../e2e/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the end-to-end tests of the operator need more of it")]
 mod support;

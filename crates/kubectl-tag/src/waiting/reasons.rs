@@ -2,7 +2,7 @@
 
 /// The reasons of failed imports, and of copies after `Cache`, that no further try mends: a person has to change something first. They are
 /// those marked so in `docs/reference/events.md`.
-const MENDED_BY_PEOPLE: [&str; 20] = [
+const MENDED_BY_PEOPLE: [&str; 21] = [
     "AddressRefused",
     "Blocked",
     "DigestInvalid",
@@ -20,6 +20,7 @@ const MENDED_BY_PEOPLE: [&str; 20] = [
     "TlsFailed",
     "TooMuch",
     "Unauthorized",
+    "UploadNotFound",
     "CacheInvalid",
     "CacheUnknown",
     "NoCache",

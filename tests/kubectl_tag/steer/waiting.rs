@@ -2,14 +2,17 @@
 
 use std::collections::HashSet;
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::json;
+use tagger_testkit::image::Image;
 use tagger_testkit::proxy::{Fault, Match};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
 use super::{tag, tag_with_three, told};
 use crate::kubelet;
 use crate::plugin::{Plugin, steady};
+use crate::support::cached::Cached;
 use crate::support::{Namespace, World, run};
 
 #[test]
@@ -43,6 +46,41 @@ fn a_wait_ends_when_the_workloads_run_the_new_generation() {
 }
 
 #[test]
+fn a_copy_into_the_cache_is_waited_for() {
+    run(async {
+        let cached = Cached::shared().await;
+        let here = Namespace::new(&cached.world, "copied").await;
+        let plugin = Plugin::new(&here);
+        let repository = format!("{}/myapp", here.name);
+        let image = Image::single(30).layers(1, 1024 * 1024);
+        image.push(&cached.world.registry, &repository, "latest").await.unwrap();
+        let slow = Fault::forward().dripping(48 * 1024, Duration::from_millis(200));
+        cached.world.proxy.fault(Match::blob().repository(&repository), slow);
+        let from = format!("{}/{repository}:latest", cached.world.proxy.address());
+        let ended =
+            plugin.run(&["new", "myapp", "--from", &from, "--cache", "--wait", "--timeout", "1m"]).await;
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        let end = "mirroring into the cache\ngeneration 0 is published\nno workload follows the Tag\n";
+        assert!(ended.stderr.ends_with(end), "{}", ended.stderr);
+    });
+}
+
+#[test]
+fn a_tag_that_follows_is_waited_for_by_what_it_was_asked() {
+    run(async {
+        let here = Namespace::new(World::shared().await, "followed").await;
+        let plugin = Plugin::new(&here);
+        tag(&here, &plugin, "myapp", &[]).await;
+        for number in [1, 2] {
+            let ended = plugin.run(&["upgrade", "myapp", "--wait"]).await;
+            assert_eq!(ended.code, 0, "{}", ended.stderr);
+            let published = format!("generation {number} is published");
+            assert!(ended.stderr.lines().any(|line| line == published), "{}", ended.stderr);
+        }
+    });
+}
+
+#[test]
 fn a_wait_that_takes_too_long_says_what_is_missing() {
     run(async {
         let here = Namespace::new(World::shared().await, "late").await;
@@ -69,6 +107,14 @@ fn what_does_not_come_by_itself_is_not_waited_for() {
         let missing = format!("{}:latest", here.repository("missing"));
         let mut all = told(&plugin, &[&["new", "missing", "--from", &missing, "--wait"]]).await;
         all = all.lines().filter(|line| *line != "  | resolving").map(|line| format!("{line}\n")).collect();
+        here.push("missing", "latest", 0).await;
+        let mended = plugin.run(&["import", "missing", "--wait"]).await;
+        assert_eq!(mended.code, 0, "{}", mended.stderr);
+        assert!(
+            mended.stderr.ends_with("generation 0 is published\nno workload follows the Tag\n"),
+            "{}",
+            mended.stderr
+        );
         tag_with_three(&here, &plugin, "myapp", &[]).await;
         plugin.text(&["suspend", "myapp"]).await;
         here.wait_for_generation("myapp", 2).await;

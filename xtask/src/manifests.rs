@@ -36,7 +36,9 @@ pub(crate) fn generate(root: &Path, check: bool) -> Result<()> {
         match check {
             true => stale.push(name),
             false => {
-                std::fs::write(&path, text)
+                let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+                folder
+                    .and_then(|()| std::fs::write(&path, text))
                     .with_context(|| format!("{} can't be written", path.display()))?;
                 println!("wrote {name}");
             }

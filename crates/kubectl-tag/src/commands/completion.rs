@@ -101,7 +101,11 @@ fn for_kubectl(typed: &[OsString]) -> String {
             _ => format!("{value}\n"),
         }
     };
-    let shown = candidates.iter().filter(|candidate| !candidate.is_hide_set());
+    // Flags are for who begins to type one.
+    let is_flag = |word: &std::ffi::OsStr| word.to_string_lossy().starts_with('-');
+    let wants_flags = typed.last().is_some_and(|word| is_flag(word));
+    let fits = |candidate: &&engine::CompletionCandidate| wants_flags || !is_flag(candidate.get_value());
+    let shown = candidates.iter().filter(|candidate| !candidate.is_hide_set()).filter(fits);
     format!("{}{NO_FILES}\n", shown.map(line).collect::<String>())
 }
 

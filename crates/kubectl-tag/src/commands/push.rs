@@ -17,7 +17,7 @@ use crate::registry::Registries;
 use crate::session::Session;
 use crate::steering::{Change, Steer, step};
 use crate::tags;
-use crate::transfer::{Bar, not_pushed, of_disk, told};
+use crate::transfer::{Bar, THERE, not_pushed, of_disk, told};
 
 /// How much of a digest is in the tag that holds an upload.
 const SHORT: usize = 12;
@@ -83,8 +83,8 @@ impl Push {
             let pushed = client.push(&Arc::new(image), &destination, Some(bar.tell())).await;
             drop(bar);
             let pushed = pushed.map_err(|error| not_pushed(&error))?;
-            let (sent, there) = (told(pushed.sent), told(pushed.present));
-            session.screen.note(format_args!("{digest} is in {place}: {sent} sent, {there} were there"));
+            let went = told(&[(pushed.sent, "sent"), (pushed.present, THERE)]);
+            session.screen.note(format_args!("{digest} is in {place}: {went}"));
         }
         let steer = Steer { dry_run: self.dry_run, output: self.output, wait: Some(self.wait) };
         steer.one(session, &self.name, |tag| asked(tag, &digest)).await?;

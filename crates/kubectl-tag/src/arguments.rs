@@ -80,7 +80,7 @@ pub struct ClusterFlags {
     pub kubeconfig: Option<PathBuf>,
 
     /// The context of the kubeconfig
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", add = clap_complete::ArgValueCompleter::new(crate::commands::completion::contexts))]
     pub context: Option<String>,
 
     /// The cluster of the kubeconfig, in place of the context's
@@ -92,7 +92,7 @@ pub struct ClusterFlags {
     pub user: Option<String>,
 
     /// The namespace, in place of the context's
-    #[arg(long, short, global = true, value_name = "NAME")]
+    #[arg(long, short, global = true, value_name = "NAME", add = clap_complete::ArgValueCompleter::new(crate::commands::completion::namespaces))]
     pub namespace: Option<String>,
 
     /// Whom to act as

@@ -42,6 +42,9 @@ pub(crate) enum Exit {
 
 /// Does what the command line asks for.
 pub fn main() -> ExitCode {
+    if commands::completion::answered() {
+        return ExitCode::SUCCESS;
+    }
     let arguments = Arguments::parse();
     let screen = Screen::default();
     match run(arguments, &screen) {
@@ -56,15 +59,19 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: Arguments, screen: &Screen) -> Result<Exit, Problem> {
     session::log(arguments.cluster.verbosity);
-    // It is set once, here; nobody else in this process does.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    install_cryptography();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Problem::Runtime)?;
-    let session = Session::new(arguments.cluster, screen.clone());
+    let session = Session::new(arguments.cluster, *screen);
     runtime.block_on(async {
         tokio::select! {
             ended = commands::run(arguments.command, &session) => ended,
             _ = tokio::signal::ctrl_c() => Err(Problem::Interrupted),
         }
     })
+}
+
+/// Chooses the cryptography of TLS for the whole process. That it is chosen already is as good.
+pub(crate) fn install_cryptography() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }

@@ -1,5 +1,9 @@
 //! Why a command failed: what, on which object, why, and what to do next.
 
+mod cluster;
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 /// Why a command failed.
@@ -17,6 +21,12 @@ pub(crate) enum Problem {
     /// The API server does not answer.
     #[error("the cluster at {server} does not answer: {why}")]
     Unreachable { server: String, why: String },
+    /// The credentials of the kubeconfig can't be had, such as by a program that it names.
+    #[error("your credentials for the cluster at {server} can't be had: {why}")]
+    Credentials { server: String, why: String },
+    /// The API server's answer makes no sense to this client.
+    #[error("the cluster at {server} answered {doing} with what can't be read: {why}")]
+    Unreadable { server: String, doing: String, why: String },
     /// The user is not known there.
     #[error("the cluster at {server} does not know you: {why}")]
     Unauthenticated { server: String, why: String },
@@ -28,6 +38,9 @@ pub(crate) enum Problem {
         "the cluster at {server} has no Tags: the CustomResourceDefinition tags.images.io is not installed"
     )]
     NoDefinition { server: String },
+    /// The namespace is not there.
+    #[error("there is no namespace {namespace:?}")]
+    NoNamespace { namespace: String },
     /// The API server refused it.
     #[error("the cluster refused to {doing}{}: {why}", within(.namespace.as_deref()))]
     Refused { doing: String, namespace: Option<String>, why: String },
@@ -53,7 +66,7 @@ pub(crate) enum Problem {
     #[error("{0}")]
     File(String),
     /// It was waited for in vain.
-    #[error("waited {}s in vain: {what}", .limit.as_secs())]
+    #[error("waited {} in vain: {what}", spoken(*.limit))]
     TooLong { what: String, limit: Duration, next: String },
     /// It failed while it was waited for.
     #[error("{what}")]
@@ -70,49 +83,47 @@ pub(crate) enum Problem {
 }
 
 impl Problem {
-    /// Says what an error of the API server means to whoever wanted to do this.
-    pub(crate) fn of_cluster(doing: &str, namespace: Option<&str>, server: &str, error: kube::Error) -> Self {
-        let (doing, server) = (doing.to_owned(), server.to_owned());
-        let namespace = namespace.map(str::to_owned);
-        match error {
-            kube::Error::Api(refused) => {
-                let why = refused.message.clone();
-                match refused.code {
-                    401 => Self::Unauthenticated { server, why },
-                    403 => Self::NoRights { doing, namespace, why },
-                    // A path that the server does not know is answered without the kind of object that is missing.
-                    404 if refused.details.as_ref().is_none_or(|details| details.name.is_empty()) => {
-                        Self::NoDefinition { server }
-                    }
-                    409 => Self::Conflict { what: doing },
-                    _ => Self::Refused { doing, namespace, why },
-                }
-            }
-            other => Self::Unreachable { server, why: root(&other) },
-        }
-    }
-
     /// What to do next.
     pub(crate) fn next(&self) -> Option<String> {
         Some(match self {
             Self::Kubeconfig(_) => "kubectl config get-contexts shows what there is; --kubeconfig and --context choose".to_owned(),
             Self::NoCluster(_) => "set KUBECONFIG, or give --kubeconfig FILE".to_owned(),
             Self::Client(_) => "kubectl version shows whether kubectl can ask it".to_owned(),
-            Self::Unreachable { .. } => "kubectl cluster-info shows whether kubectl can reach it; --request-timeout gives it more time".to_owned(),
-            Self::Unauthenticated { .. } => "log in again; kubectl auth whoami shows as whom you come".to_owned(),
+            Self::Unreachable { .. } => {
+                "kubectl cluster-info shows whether kubectl reaches it; --context chooses another, --request-timeout gives it more time".to_owned()
+            }
+            Self::Credentials { .. } | Self::Unauthenticated { .. } => {
+                "log in again, or choose another user with --context or --user".to_owned()
+            }
+            Self::Unreadable { .. } => {
+                "kubectl tag --version shows how old this is; -v 8 shows what is asked and answered".to_owned()
+            }
             Self::NoRights { doing, namespace, .. } => {
                 let namespace = namespace.as_deref().map_or_else(|| " -A".to_owned(), |name| format!(" -n {name}"));
-                format!("kubectl auth can-i {doing}{namespace} shows it; ask whoever administers the cluster")
+                format!("kubectl auth can-i {doing}{namespace} shows it; whoever administers the cluster gives the right")
             }
-            Self::NoDefinition { .. } => "install Tagger: kubectl apply -f manifests/".to_owned(),
+            Self::NoDefinition { .. } => {
+                "install Tagger there (kubectl apply -f manifests/), or choose another cluster with --context".to_owned()
+            }
+            Self::NoNamespace { namespace } => {
+                format!("kubectl create namespace {namespace} makes it; -n chooses another")
+            }
+            Self::Refused { .. } => "correct what it says, and run the command again".to_owned(),
             Self::Conflict { .. } => "run the command again".to_owned(),
             Self::NoTag { near, .. } if !near.is_empty() => format!("did you mean {}?", near.join(", ")),
-            Self::NoTag { any: true, .. } => "kubectl tag status shows those that are there".to_owned(),
-            Self::NoTag { name, .. } => format!("kubectl tag new {name} --from HOST/PATH:TAG makes one; -n chooses another namespace"),
-            Self::NoGeneration { tag, .. } => format!("kubectl tag history {tag} shows them"),
+            Self::NoTag { any: true, .. } => "kubectl tag status shows those that are there; -n chooses another namespace".to_owned(),
+            Self::NoTag { name, .. } => {
+                format!("kubectl tag new {name} --from HOST/PATH:TAG makes one; -n chooses another namespace")
+            }
+            Self::NoGeneration { tag, there, .. } if there.is_empty() => {
+                format!("kubectl tag status {tag} shows how its first import goes")
+            }
+            Self::NoGeneration { tag, .. } => {
+                format!("kubectl tag history {tag} shows them; older ones are gone, and spec.history says how many are kept")
+            }
             Self::NoStep(_, next) | Self::Invalid(_, next) | Self::Registry(_, next) => return next.clone(),
             Self::TooLong { next, .. } | Self::Failed { next, .. } => next.clone(),
-            Self::Refused { .. } | Self::File(_) | Self::Output(_) | Self::Runtime(_) | Self::Interrupted => return None,
+            Self::File(_) | Self::Output(_) | Self::Runtime(_) | Self::Interrupted => return None,
         })
     }
 
@@ -137,11 +148,11 @@ fn numbers(there: &[i64]) -> String {
     }
 }
 
-/// The innermost cause, which is the one that says something.
-fn root(error: &dyn std::error::Error) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    last.to_string()
+/// A duration as people give it: `30s`, `5m`, `1h30m`.
+fn spoken(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let said: String =
+        parts.iter().filter(|(number, _)| *number > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
+    if said.is_empty() { "0s".to_owned() } else { said }
 }

@@ -22,7 +22,6 @@ pub(crate) struct Workload {
     pub(crate) kind: Kind,
     pub(crate) namespace: String,
     pub(crate) name: String,
-    pub(crate) mode: Mode,
     /// Which of its containers follows which Tag, and the image that was written for it.
     pub(crate) follows: Follows,
     /// Its images as they are.
@@ -97,7 +96,7 @@ impl Workload {
 
     /// Reads an object. None for one that is not annotated, or that a controller made.
     pub(crate) fn read(kind: Kind, object: &DynamicObject) -> Option<Self> {
-        let mode = Mode::of(object.metadata.annotations.as_ref())?;
+        Mode::of(object.metadata.annotations.as_ref())?;
         let is_made = object.owner_references().iter().any(|owner| owner.controller == Some(true));
         if kind.is_made_by_controllers() && is_made {
             return None;
@@ -107,7 +106,6 @@ impl Workload {
             kind,
             namespace: object.namespace().unwrap_or_default(),
             name: object.name_any(),
-            mode,
             follows: follows(object.metadata.annotations.as_ref()),
             slots: kind.places(&value).into_iter().map(|place| place.slot).collect(),
             readiness: Readiness::of(kind, &value),

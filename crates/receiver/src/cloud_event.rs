@@ -147,7 +147,7 @@ mod tests {
     #[case(&[STRUCTURED], r#"{"type":"t","data_base64":"?"}"#, "`data_base64` must be base64")]
     #[case(&[STRUCTURED], r#"{"type":"t","data":[]}"#, "`data` must be an object")]
     #[case(&[STRUCTURED], r#"{"type":"t","data":{"name":1}}"#, "`data.name` must be a string")]
-    #[case(&[("ce-type", "t")], "no", "`the body` must be JSON")]
+    #[case(&[("ce-type", "t")], "no", "the body is no JSON from line 1, column 2 on")]
     #[case(&[], "no event", "the body is no JSON from line 1, column 2 on")]
     fn what_is_wrong_is_named(
         #[case] headers: &[(&'static str, &'static str)],

@@ -90,6 +90,11 @@ impl Secrets {
         if text.len() < SHORTEST {
             return Err(Flaw::Short { provider, line });
         }
+        // Elsewhere it would be cut, or spelled in another way, and never match.
+        let stands_in_a_path = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
+        if provider.entrance() == Entrance::Path && !text.iter().all(stands_in_a_path) {
+            return Err(Flaw::Path { provider, line });
+        }
         self.shared.entry(provider).or_default().push(Shared::new(text));
         Ok(())
     }
@@ -118,6 +123,21 @@ mod tests {
 
     fn read(key: &str, value: &str) -> (Secrets, Vec<Flaw>) {
         Secrets::read([(key, value.as_bytes())])
+    }
+
+    #[rstest]
+    #[case("quay", "0123456789abcdef/=", 1)]
+    #[case("docker-hub", "0123456789 abcdef", 1)]
+    #[case("quay", "0123456789-._~abcdef", 0)]
+    #[case("distribution", "0123456789abcdef/=", 0)]
+    fn a_secret_in_a_path_stands_there_as_it_is(
+        #[case] key: &str,
+        #[case] secret: &str,
+        #[case] flawed: usize,
+    ) {
+        let (_, flaws) = read(key, secret);
+        assert_eq!(flaws.len(), flawed, "{flaws:?}");
+        assert!(flaws.iter().all(|flaw| flaw.to_string().contains("openssl rand -hex 32")));
     }
 
     #[test]

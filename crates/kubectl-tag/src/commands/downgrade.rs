@@ -6,7 +6,7 @@ use crate::Exit;
 use crate::arguments::{DryRunFlag, OutputFlag, WaitFlags};
 use crate::problem::Problem;
 use crate::session::Session;
-use crate::steering::{Change, Steer, step};
+use crate::steering::{Steer, step};
 
 /// Goes back to the generation before.
 #[derive(Clone, Debug, Args)]
@@ -31,7 +31,6 @@ pub struct Downgrade {
 impl Downgrade {
     pub(crate) async fn run(&self, session: &Session) -> Result<Exit, Problem> {
         let steer = Steer { dry_run: self.dry_run, output: self.output, wait: Some(self.wait) };
-        steer.one(session, &self.name, |tag| step::downgrade(tag).map(|step| Change::of(step, tag))).await?;
-        Ok(Exit::Done)
+        steer.one(session, &self.name, step::downgrade).await
     }
 }

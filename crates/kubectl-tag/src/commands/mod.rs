@@ -48,6 +48,6 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<Exit, Pro
         Command::Pull(command) => command.run(session).await,
         Command::Push(command) => command.run(session).await,
         Command::Copy(command) => command.run(session).await,
-        Command::Completion(command) => command.run(session).await,
+        Command::Completion(command) => command.run(session),
     }
 }

@@ -6,7 +6,7 @@ use crate::Exit;
 use crate::arguments::{DryRunFlag, OutputFlag, WaitFlags};
 use crate::problem::Problem;
 use crate::session::Session;
-use crate::steering::{Change, Steer, step};
+use crate::steering::{Steer, step};
 
 /// Holds a Tag at one generation.
 #[derive(Clone, Debug, Args)]
@@ -35,9 +35,6 @@ pub struct Pin {
 impl Pin {
     pub(crate) async fn run(&self, session: &Session) -> Result<Exit, Problem> {
         let steer = Steer { dry_run: self.dry_run, output: self.output, wait: Some(self.wait) };
-        steer
-            .one(session, &self.name, |tag| step::pin(tag, self.generation).map(|step| Change::of(step, tag)))
-            .await?;
-        Ok(Exit::Done)
+        steer.one(session, &self.name, |tag| step::pin(tag, self.generation)).await
     }
 }

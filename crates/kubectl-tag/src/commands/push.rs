@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use clap::Args;
 use kube::ResourceExt;
-use serde_json::json;
 use tagger_api::Tag;
 use tagger_core::reference::Digest;
 use tagger_registry::{Choice, Destination, OnDisk, Platform};
@@ -18,9 +17,6 @@ use crate::session::Session;
 use crate::steering::{Change, Steer, step};
 use crate::tags;
 use crate::transfer::{Bar, THERE, not_pushed, of_disk, told};
-
-/// How much of a digest is in the tag that holds an upload.
-const SHORT: usize = 12;
 
 /// Makes an image from disk a generation in the cache.
 #[derive(Clone, Debug, Args)]
@@ -71,7 +67,7 @@ impl Push {
         let image = OnDisk::open(&self.path, &choice).await.map_err(|error| of_disk(&error))?;
         let registries = Registries::new(session, &self.registries)?;
         let cache = self.cache(session, &registries, &tag).await?;
-        let destination = destination(&cache, &tag, image.digest())?;
+        let destination = destination(&cache, &tag)?;
         let place = format!("{}/{}", destination.registry, destination.repository);
         let digest = image.digest().clone();
         if self.dry_run.dry_run.is_some() {
@@ -87,7 +83,7 @@ impl Push {
             session.screen.note(format_args!("{digest} is in {place}: {went}"));
         }
         let steer = Steer { dry_run: self.dry_run, output: self.output, wait: Some(self.wait) };
-        steer.one(session, &self.name, |tag| asked(tag, &digest)).await?;
+        steer.change(session, &self.name, |tag| asked(tag, &digest)).await?;
         if !self.wait.wait && self.dry_run.dry_run.is_none() {
             let name = &self.name;
             session.screen.note(format_args!("kubectl tag status {name} shows when it is published"));
@@ -126,29 +122,26 @@ fn mirrored(tag: &Tag) -> Option<CachePlace> {
     known.find_map(|known| CachePlace::of(&namespace, &name, known))
 }
 
-/// Where an upload goes: the Tag's own repository, under a tag, since registries clear away what has none.
-fn destination(cache: &CachePlace, tag: &Tag, digest: &Digest) -> Result<Destination, Problem> {
+/// Where an upload goes: the Tag's own repository, under the tag that the operator gives its generation, since registries clear
+/// away what has none.
+fn destination(cache: &CachePlace, tag: &Tag) -> Result<Destination, Problem> {
     let repository = cache.repository(&tag.namespace().unwrap_or_default(), &tag.name_any())?;
-    let hash = digest.as_str().split(':').nth(1).unwrap_or_default();
-    let held = format!("uploaded-{}", hash.get(..SHORT).unwrap_or(hash));
+    let held = format!("g{}", step::history(tag).next_number());
     let held = held.parse().map_err(|error| Problem::Invalid(format!("{error}"), None))?;
     Ok(Destination { registry: cache.registry.clone(), repository, tags: vec![held] })
 }
 
 /// Asks the operator to make the upload the next generation.
 fn asked(tag: &Tag, digest: &Digest) -> Result<Change, Problem> {
-    let mut change = Change::of(step::import(tag)?, tag);
-    if let Some(request) = &mut change.request {
-        request["digest"] = json!(digest);
-    }
-    Ok(change)
+    Ok(Change::of(step::import(tag)?, tag).of_upload(digest))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use rstest::rstest;
-    use serde_json::Value;
+    use serde_json::{Value, json};
+    use tagger_core::request::Request;
 
     fn tag(spec: Value, status: Value) -> Tag {
         serde_json::from_value(json!({
@@ -182,14 +175,15 @@ mod tests {
     ) {
         let change = asked(&tag(spec, status), &digest()).unwrap();
         assert_eq!(change.spec, patched);
-        assert_eq!(change.request, Some(json!({ "generation": number, "digest": digest() })));
+        let request = Request { generation: number, digest: Some(digest()), at: None };
+        assert_eq!(change.request, Some(request));
     }
 
     #[test]
     fn an_upload_goes_to_the_tags_own_repository_under_a_tag_that_holds_it() {
         let cache: CachePlace = "cache.io/mirror".parse().unwrap();
-        let to = destination(&cache, &tag(json!({ "from": "a/b" }), json!({})), &digest()).unwrap();
+        let to = destination(&cache, &tag(json!({ "from": "a/b" }), at(3))).unwrap();
         assert_eq!(to.repository.as_str(), "mirror/team/myapp");
-        assert_eq!(to.tags[0].as_str(), "uploaded-abababababab");
+        assert_eq!(to.tags[0].as_str(), "g4");
     }
 }

@@ -6,7 +6,7 @@ use crate::Exit;
 use crate::arguments::{DryRunFlag, OutputFlag, Selection, WaitFlags};
 use crate::problem::Problem;
 use crate::session::Session;
-use crate::steering::Steer;
+use crate::steering::{Steer, Step};
 
 /// Has suspended Tags go on.
 #[derive(Clone, Debug, Args)]
@@ -35,7 +35,6 @@ pub struct Resume {
 impl Resume {
     pub(crate) async fn run(&self, session: &Session) -> Result<Exit, Problem> {
         let steer = Steer { dry_run: self.dry_run, output: self.output, wait: Some(self.wait) };
-        steer.many(session, &self.selection, self.all, false).await?;
-        Ok(Exit::Done)
+        steer.many(session, &self.selection, self.all, Step::Resume).await
     }
 }

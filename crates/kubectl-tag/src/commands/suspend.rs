@@ -6,7 +6,7 @@ use crate::Exit;
 use crate::arguments::{DryRunFlag, OutputFlag, Selection};
 use crate::problem::Problem;
 use crate::session::Session;
-use crate::steering::Steer;
+use crate::steering::{Steer, Step};
 
 /// Leaves Tags as they are.
 #[derive(Clone, Debug, Args)]
@@ -31,7 +31,6 @@ pub struct Suspend {
 impl Suspend {
     pub(crate) async fn run(&self, session: &Session) -> Result<Exit, Problem> {
         let steer = Steer { dry_run: self.dry_run, output: self.output, wait: None };
-        steer.many(session, &self.selection, self.all, true).await?;
-        Ok(Exit::Done)
+        steer.many(session, &self.selection, self.all, Step::Suspend).await
     }
 }

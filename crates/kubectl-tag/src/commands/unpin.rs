@@ -6,7 +6,7 @@ use crate::Exit;
 use crate::arguments::{DryRunFlag, OutputFlag, WaitFlags};
 use crate::problem::Problem;
 use crate::session::Session;
-use crate::steering::{Change, Steer};
+use crate::steering::{Steer, Step};
 
 /// Has a Tag follow again.
 #[derive(Clone, Debug, Args)]
@@ -31,11 +31,6 @@ pub struct Unpin {
 impl Unpin {
     pub(crate) async fn run(&self, session: &Session) -> Result<Exit, Problem> {
         let steer = Steer { dry_run: self.dry_run, output: self.output, wait: Some(self.wait) };
-        steer
-            .one(session, &self.name, |_| {
-                Ok(Change { spec: serde_json::json!({ "generation": null }), request: None })
-            })
-            .await?;
-        Ok(Exit::Done)
+        steer.one(session, &self.name, |_| Ok(Step::Follow)).await
     }
 }

@@ -1,4 +1,4 @@
-//! Which generation a command goes to. Pure.
+//! Which step a command takes. Pure.
 
 use kube::ResourceExt;
 use tagger_api::Tag;
@@ -7,13 +7,24 @@ use tagger_core::reference::Reference;
 
 use crate::problem::Problem;
 
+#[cfg(test)]
+mod tests;
+
 /// What a command asks of a Tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Go to a generation that is there.
-    Select(i64),
     /// Have this generation made, from what the registry has now.
     Import(i64),
+    /// Go to a generation that is there, up or down.
+    Select(i64),
+    /// Be at this generation, which is there, and name it.
+    Pin(i64),
+    /// Name no generation any more.
+    Follow,
+    /// Be left as it is.
+    Suspend,
+    /// Go on.
+    Resume,
 }
 
 /// The step of `import`: the next generation, whatever the current one is.
@@ -26,20 +37,19 @@ pub(crate) fn import(tag: &Tag) -> Result<Step, Problem> {
 pub(crate) fn upgrade(tag: &Tag) -> Result<Step, Problem> {
     goes_on(tag)?;
     let (name, history) = (tag.name_any(), history(tag));
-    let Some(current) = current(tag) else {
+    let Some(bound) = bound_for(tag) else {
         let why = format!("the Tag {name:?} has no generation yet; its first import is under way");
-        return Err(Problem::NoStep(why, Some(format!("kubectl tag status {name} shows how it goes"))));
+        return Err(Problem::NoStep(why, Some(format!("kubectl tag status {name} shows how that goes"))));
     };
-    let above = history.iter().map(|known| known.generation).filter(|number| *number > current).min();
-    match above {
+    match numbers(&history).into_iter().rev().find(|number| *number > bound) {
         Some(number) => Ok(Step::Select(number)),
-        None if is_fixed(tag) => {
+        None if is_fixed(tag, &history) => {
             let why = format!(
-                "{} is a digest, which never moves; there is nothing to upgrade {name:?} to",
+                "there is nothing to upgrade the Tag {name:?} to: its spec.from, {}, is a digest, which never moves",
                 tag.spec.from
             );
             let next = format!(
-                "kubectl tag import {name} imports it once more; another spec.from imports another image"
+                "kubectl edit tag {name} gives it another spec.from; kubectl tag import {name} imports the same once more"
             );
             Err(Problem::NoStep(why, Some(next)))
         }
@@ -49,42 +59,38 @@ pub(crate) fn upgrade(tag: &Tag) -> Result<Step, Problem> {
 
 /// The step of `downgrade`: down by one among those that are there.
 pub(crate) fn downgrade(tag: &Tag) -> Result<Step, Problem> {
-    let (name, history) = (tag.name_any(), history(tag));
-    let there = || history.iter().map(|known| known.generation).collect::<Vec<_>>();
-    let below = current(tag).and_then(|current| {
-        history.iter().map(|known| known.generation).filter(|number| *number < current).max()
-    });
-    match below {
-        Some(number) => Ok(Step::Select(number)),
-        None => {
-            let why = match there().as_slice() {
-                [] => format!("the Tag {name:?} has no generation yet, so there is none to go back to"),
-                some => format!(
-                    "the Tag {name:?} is at its oldest generation; it has {}",
-                    some.iter().map(i64::to_string).collect::<Vec<_>>().join(", ")
-                ),
-            };
-            Err(Problem::NoStep(why, Some(format!("kubectl tag history {name} shows them"))))
-        }
-    }
+    let (name, there) = (tag.name_any(), numbers(&history(tag)));
+    let below = bound_for(tag).and_then(|bound| there.iter().copied().find(|number| *number < bound));
+    below.map(Step::Select).ok_or_else(|| {
+        let why = match there.as_slice() {
+            [] => format!("the Tag {name:?} has no generation yet, so there is none to go back to"),
+            [one] => format!("the Tag {name:?} has no generation but {one}, so there is none to go back to"),
+            some => {
+                let some: Vec<String> = some.iter().map(i64::to_string).collect();
+                format!("the Tag {name:?} is at its oldest generation; it has {}", some.join(", "))
+            }
+        };
+        let next = match there.as_slice() {
+            [] => format!("kubectl tag status {name} shows how its first import goes"),
+            _ => {
+                format!("kubectl tag history {name} shows what there is; spec.history says how many are kept")
+            }
+        };
+        Problem::NoStep(why, Some(next))
+    })
 }
 
 /// The step of `pin`: a generation that is there; the current one where none is named.
 pub(crate) fn pin(tag: &Tag, wanted: Option<i64>) -> Result<Step, Problem> {
     let (name, history) = (tag.name_any(), history(tag));
     let Some(number) = wanted.or_else(|| current(tag)) else {
-        let why = format!("the Tag {name:?} has no generation yet, so there is none to hold it at");
-        return Err(Problem::NoStep(
-            why,
-            Some(format!("kubectl tag status {name} shows how the first import goes")),
-        ));
+        let why = format!("the Tag {name:?} has no generation yet, so there is none to pin it to");
+        let next = format!("kubectl tag status {name} shows how its first import goes");
+        return Err(Problem::NoStep(why, Some(next)));
     };
     match history.get(number) {
-        Some(_) => Ok(Step::Select(number)),
-        None => {
-            let there = history.iter().map(|known| known.generation).collect();
-            Err(Problem::NoGeneration { tag: name, generation: number, there })
-        }
+        Some(_) => Ok(Step::Pin(number)),
+        None => Err(Problem::NoGeneration { tag: name, generation: number, there: numbers(&history) }),
     }
 }
 
@@ -93,14 +99,34 @@ pub(crate) fn current(tag: &Tag) -> Option<i64> {
     tag.status.as_ref()?.generation
 }
 
+/// The generation that a Tag is at, or goes to as soon as the operator has seen its specification.
+pub(crate) fn bound_for(tag: &Tag) -> Option<i64> {
+    let history = history(tag);
+    match tag.spec.generation {
+        None => history.newest().map(|newest| newest.generation),
+        Some(named) => history.get(named).map(|known| known.generation).or_else(|| current(tag)),
+    }
+}
+
 /// The generations that there are.
 pub(crate) fn history(tag: &Tag) -> History {
     tag.status.as_ref().map(|status| status.references.clone()).unwrap_or_default()
 }
 
-/// Whether the image is named by its digest, and not by a tag that moves.
-fn is_fixed(tag: &Tag) -> bool {
-    tag.spec.from.parse::<Reference>().is_ok_and(|from| from.digest().is_some())
+/// Whether the newest generation is from where the Tag points now.
+pub(crate) fn is_from_here(tag: &Tag, history: &History) -> bool {
+    let from = tag.spec.from.parse::<Reference>();
+    from.is_ok_and(|from| history.newest().is_some_and(|newest| newest.is_from(&from)))
+}
+
+/// The numbers of the generations, from the newest.
+fn numbers(history: &History) -> Vec<i64> {
+    history.iter().map(|known| known.generation).collect()
+}
+
+/// Whether the image is named by its digest, and is there.
+fn is_fixed(tag: &Tag, history: &History) -> bool {
+    tag.spec.from.parse::<Reference>().is_ok_and(|from| from.digest().is_some()) && is_from_here(tag, history)
 }
 
 fn goes_on(tag: &Tag) -> Result<(), Problem> {
@@ -108,80 +134,6 @@ fn goes_on(tag: &Tag) -> Result<(), Problem> {
         return Ok(());
     }
     let name = tag.name_any();
-    let next = Some(format!("kubectl tag resume {name} has it go on"));
-    Err(Problem::NoStep(format!("the Tag {name:?} is suspended, and imports nothing"), next))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rstest::rstest;
-    use serde_json::{Value, json};
-
-    fn tag(spec: Value, current: Option<i64>, numbers: &[i64]) -> Tag {
-        let digest = format!("sha256:{:064x}", 7);
-        let references: Vec<Value> = numbers
-            .iter()
-            .map(|number| {
-                json!({
-                    "generation": number, "from": "quay.io/a/b:latest", "importedAt": "2026-01-01T00:00:00Z",
-                    "imageReference": format!("quay.io/a/b@{digest}"),
-                })
-            })
-            .collect();
-        let mut all = json!({ "from": "quay.io/a/b:latest" });
-        all.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
-        serde_json::from_value(json!({
-            "apiVersion": "images.io/v1", "kind": "Tag", "metadata": { "name": "myapp" },
-            "spec": all, "status": { "generation": current, "references": references },
-        }))
-        .unwrap()
-    }
-
-    #[rstest]
-    #[case::to_the_next_that_is_known(Some(2), &[5, 4, 2], Some(Step::Select(4)))]
-    #[case::and_a_new_one_at_the_newest(Some(5), &[5, 4, 2], Some(Step::Import(6)))]
-    #[case::not_before_the_first(None, &[], None)]
-    fn an_upgrade_goes_up_by_one(
-        #[case] current: Option<i64>,
-        #[case] there: &[i64],
-        #[case] step: Option<Step>,
-    ) {
-        assert_eq!(upgrade(&tag(json!({}), current, there)).ok(), step);
-    }
-
-    #[rstest]
-    #[case::to_the_next_that_is_known(Some(5), &[5, 2, 1], Some(Step::Select(2)))]
-    #[case::not_below_the_oldest(Some(1), &[5, 2, 1], None)]
-    #[case::not_before_the_first(None, &[], None)]
-    fn a_downgrade_goes_down_by_one(
-        #[case] current: Option<i64>,
-        #[case] there: &[i64],
-        #[case] step: Option<Step>,
-    ) {
-        assert_eq!(downgrade(&tag(json!({}), current, there)).ok(), step);
-    }
-
-    #[test]
-    fn an_import_makes_the_next_wherever_the_tag_is() {
-        assert_eq!(import(&tag(json!({}), Some(1), &[3, 2, 1])).ok(), Some(Step::Import(4)));
-        assert_eq!(import(&tag(json!({}), None, &[])).ok(), Some(Step::Import(0)));
-    }
-
-    #[test]
-    fn a_digest_is_not_upgraded_and_a_suspended_tag_imports_nothing() {
-        let from = json!({ "from": format!("quay.io/a/b@sha256:{:064x}", 7) });
-        assert!(matches!(upgrade(&tag(from, Some(0), &[0])), Err(Problem::NoStep(..))));
-        let suspended = tag(json!({ "suspend": true }), Some(0), &[1, 0]);
-        assert!(import(&suspended).is_err() && upgrade(&suspended).is_err());
-        assert_eq!(downgrade(&tag(json!({ "suspend": true }), Some(1), &[1, 0])).ok(), Some(Step::Select(0)));
-    }
-
-    #[rstest]
-    #[case::the_one_that_is_named(Some(2), Some(Step::Select(2)))]
-    #[case::or_the_current_one(None, Some(Step::Select(3)))]
-    #[case::and_none_that_is_not_there(Some(9), None)]
-    fn a_pin_holds(#[case] wanted: Option<i64>, #[case] step: Option<Step>) {
-        assert_eq!(pin(&tag(json!({}), Some(3), &[3, 2]), wanted).ok(), step);
-    }
+    let why = format!("the Tag {name:?} is suspended, and imports nothing");
+    Err(Problem::NoStep(why, Some(format!("kubectl tag resume {name} has it go on"))))
 }

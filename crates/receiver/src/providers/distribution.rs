@@ -185,7 +185,9 @@ mod tests {
     fn what_is_wrong_is_named(#[case] place: &str, #[case] value: Value, #[case] told: &str) {
         let mut body = json!({"events": [push()]});
         *body.pointer_mut(place).unwrap() = value;
-        let problem = problem(Distribution, &body);
-        assert!(problem.starts_with(told), "{problem}");
+        for provider in [Distribution, GitLab] {
+            let problem = problem(provider, &body);
+            assert!(problem.starts_with(told), "{provider:?}: {problem}");
+        }
     }
 }

@@ -198,10 +198,15 @@ mod tests {
     #[case("/package/package_version/package_url", json!("ghcr.io/a b:v1"), "`package.package_version.package_url` must be a repository")]
     #[case("/package/package_version/container_metadata/tag/name", json!("v\n1"), "`package.package_version.container_metadata.tag.name` must be a tag")]
     fn what_is_wrong_is_named(#[case] place: &str, #[case] value: Value, #[case] told: &str) {
-        let mut body = body("package");
-        *body.pointer_mut(place).unwrap() = value;
-        let problem = sent("package", &body).problem(GitHub);
-        assert!(problem.starts_with(told), "{problem}");
+        for event in ["package", "registry_package"] {
+            let here = |text: &str| text.replacen("package", event, 1);
+            let (mut body, told) =
+                (body(event), if told.starts_with("`package") { here(told) } else { told.to_owned() });
+            let place = if place.starts_with("/package") { here(place) } else { place.to_owned() };
+            *body.pointer_mut(&place).unwrap() = value.clone();
+            let problem = sent(event, &body).problem(GitHub);
+            assert!(problem.starts_with(&told), "{event}: {problem}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a request is answered.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
@@ -14,6 +14,7 @@ use crate::queue::Full;
 /// Who asks whether it may send, by the specification of CloudEvents over HTTP, and what it is answered.
 const ORIGIN: &str = "webhook-request-origin";
 const ALLOWED_ORIGIN: HeaderName = HeaderName::from_static("webhook-allowed-origin");
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
 const ALLOWED_RATE: HeaderName = HeaderName::from_static("webhook-allowed-rate");
 
 /// An answer.
@@ -111,6 +112,11 @@ impl From<Answer> for Response {
             }
             Answer::Refused => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                headers.insert(CONNECTION, CLOSE);
+            }
+            // Who knows no secret keeps no connection, of which there are so many and no more.
+            Answer::Nowhere => {
+                headers.insert(CONNECTION, CLOSE);
             }
             Answer::NotPosted => {
                 headers.insert(ALLOW, HeaderValue::from_static("POST"));

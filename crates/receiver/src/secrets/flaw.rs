@@ -18,6 +18,16 @@ pub enum Flaw {
         /// The line that it is in.
         line: usize,
     },
+    /// A line can't stand in a path.
+    #[error(
+        "the secret in line {line} of the key {provider} is not used: it has a character that does not stand in a path as it is, such as / or          +; make one with `openssl rand -hex 32`"
+    )]
+    Path {
+        /// Whose it is.
+        provider: Provider,
+        /// The line that it is in.
+        line: usize,
+    },
     /// A line of Google's says something else than it must.
     #[error(
         "line {line} of the key google is not used: it must be the e-mail address of the service account and the audience of the \

@@ -180,3 +180,19 @@ async fn a_connection_serves_many_requests_and_the_end_lets_the_last_one_finish(
     drop(slow);
     timeout(PATIENCE, served.task).await.expect("it ends").unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn strangers_keep_no_connection() {
+    let served = Served::start(SHORT, Settings::default());
+    for (path, status) in [("/distribution", "401"), ("/no-such-thing", "404")] {
+        let mut connection = served.connect().await;
+        let request = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{{}}");
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        timeout(PATIENCE, connection.read_to_end(&mut answer)).await.expect("it is closed").unwrap();
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+    }
+    served.end.send(()).unwrap();
+    served.task.await.unwrap().unwrap();
+}

@@ -46,7 +46,7 @@ pub fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let arguments = Arguments::parse();
-    let screen = Screen::default();
+    let screen = Screen;
     match run(arguments, &screen) {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::Found) => ExitCode::from(3),

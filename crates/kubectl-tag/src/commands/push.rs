@@ -83,12 +83,7 @@ impl Push {
             session.screen.note(format_args!("{digest} is in {place}: {went}"));
         }
         let steer = Steer { dry_run: self.dry_run, output: self.output, wait: Some(self.wait) };
-        steer.change(session, &self.name, |tag| asked(tag, &digest)).await?;
-        if !self.wait.wait && self.dry_run.dry_run.is_none() {
-            let name = &self.name;
-            session.screen.note(format_args!("kubectl tag status {name} shows when it is published"));
-        }
-        Ok(Exit::Done)
+        steer.change(session, &self.name, |tag| asked(tag, &digest)).await
     }
 
     /// Where the cache is. Where it is mirrored to is the operator's own word, and so it goes before what the cluster's maker said.

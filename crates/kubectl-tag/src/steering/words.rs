@@ -65,8 +65,10 @@ pub(crate) fn hints(before: &Tag, change: &Change, waits: bool) -> Vec<String> {
                 hints.push(format!("it was held at generation {held}, and moves to {number}"));
             }
             if !waits {
+                let is_upload = change.request.as_ref().is_some_and(|request| request.digest.is_some());
+                let goes = if is_upload { "the operator publishes it" } else { "its registry is asked now" };
                 hints.push(format!(
-                    "its registry is asked now; kubectl tag status {name} shows how that goes, and --wait waits for it"
+                    "{goes}; kubectl tag status {name} shows how that goes, and --wait waits for it"
                 ));
             }
         }

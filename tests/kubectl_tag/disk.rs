@@ -18,7 +18,7 @@ fn all(ended: &Ended) -> String {
 }
 
 /// A Tag that is mirrored, with its first generation published, and the digest of that.
-async fn mirrored(cached: &'static Cached, here: &Namespace<'_>, image: &Image) -> String {
+async fn mirrored(cached: &Cached, here: &Namespace<'_>, image: &Image) -> String {
     let registry = &cached.world.registry;
     let pushed = image.push(registry, &format!("{}/myapp", here.name), "latest").await.unwrap();
     here.apply(&here.tag("myapp", json!({ "cache": true }))).await.unwrap();
@@ -121,6 +121,22 @@ fn what_can_not_be_pulled_or_pushed_is_told_with_the_next_step() {
         let _steady = steady(&here);
         assert_snapshot!("disk_refused", told.replace(&plugin.folder().display().to_string(), "~"));
         assert!(!plugin.folder().join("app.tar.part").exists());
+    });
+}
+
+#[test]
+fn a_generation_that_the_cache_does_not_give_is_taken_from_its_source() {
+    run(async {
+        let cached = Cached::start(&Default::default(), &[]).await;
+        let here = Namespace::new(&cached.world, "disk").await;
+        let plugin = Plugin::new(&here);
+        let digest = mirrored(&cached, &here, &Image::single(1)).await;
+        cached.proxy.stop();
+        let pulled = plugin.run(&["pull", "myapp"]).await;
+        assert!(pulled.stdout.contains(&digest), "{}", all(&pulled));
+        let _steady = steady(&here);
+        assert_snapshot!("pull_from_source", all(&pulled));
+        assert!(plugin.folder().join("myapp/index.json").is_file());
     });
 }
 

@@ -122,7 +122,9 @@ async fn save(
     while let Some(image) = from.next() {
         outcome = save_from(registries, image, path, options).await;
         match (&outcome, from.peek()) {
-            (Err(problem @ Problem::Registry(..)), Some(next)) => {
+            // What is wrong with the disk, or with what was asked for, is so wherever the image comes from.
+            (Err(Problem::Invalid(..) | Problem::File(..)), _) => break,
+            (Err(problem), Some(next)) => {
                 session.screen.note(format_args!("warning: {problem}; it is taken from {next}"));
             }
             _ => break,

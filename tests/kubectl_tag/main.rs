@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test: what goes wrong ends it")]
 
+mod completion;
 mod disk;
 mod errors;
 mod forward;
+mod kubelet;
 mod pages;
 mod plugin;
 mod registry;
+mod steer;
 #[path = "../e2e/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the end-to-end tests of the operator need more of it")]
 mod support;

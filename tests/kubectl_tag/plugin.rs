@@ -123,11 +123,21 @@ impl Plugin {
     }
 }
 
-/// Has a snapshot say what does not change from run to run: digests, ports, times, ages and namespaces are named, not told.
-pub fn steady(here: &Namespace<'_>) -> insta::internals::SettingsBindDropGuard {
+/// Has a snapshot be called by its own name, in the folder `snapshots` beside the test.
+pub fn plain() -> insta::internals::SettingsBindDropGuard {
+    settings().bind_to_scope()
+}
+
+fn settings() -> insta::Settings {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("snapshots");
     settings.set_prepend_module_to_snapshot(false);
+    settings
+}
+
+/// Has a snapshot say what does not change from run to run: digests, ports, times, ages and namespaces are named, not told.
+pub fn steady(here: &Namespace<'_>) -> insta::internals::SettingsBindDropGuard {
+    let mut settings = settings();
     for (pattern, name) in [
         (r"sha256:[0-9a-f]{64}", "sha256:[digest]"),
         (r"sha256:[0-9a-f]{12}", "sha256:[short]"),

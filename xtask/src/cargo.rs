@@ -23,13 +23,18 @@ pub(crate) fn cargo(arguments: &[&str]) -> Result<()> {
 
 /// Builds the operator and says where it is.
 pub(crate) fn operator(release: bool) -> Result<PathBuf> {
-    let mut arguments = vec!["build", "--package", "tagger", "--bin", "tagger"];
+    program("tagger", release)
+}
+
+/// Builds a program, which is called as its package, and says where it is.
+pub(crate) fn program(name: &str, release: bool) -> Result<PathBuf> {
+    let mut arguments = vec!["build", "--package", name, "--bin", name];
     if release {
         arguments.push("--release");
     }
     cargo(&arguments)?;
     let profile = if release { "release" } else { "debug" };
-    Ok(target()?.join(profile).join("tagger"))
+    Ok(target()?.join(profile).join(name))
 }
 
 /// Where cargo puts what it builds.

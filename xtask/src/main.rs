@@ -4,6 +4,7 @@ mod bench;
 mod cargo;
 mod demo;
 mod manifests;
+mod plugin;
 mod reference;
 mod test;
 
@@ -32,7 +33,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Write the files that are made from the code: manifests/ and docs/reference/
+    /// Write the files that are made from the code: manifests/, docs/reference/ and docs/man/
     Generate {
         /// Write nothing; fail where a file is not what the code makes
         #[arg(long)]
@@ -43,6 +44,8 @@ enum Task {
         #[command(subcommand)]
         what: bench::Bench,
     },
+    /// Build the kubectl plugin, and write its archive and its manifest for krew
+    Plugin(plugin::Options),
     /// Obtain the binaries that tests and the demo run on: control plane and registry
     Assets,
 }
@@ -54,6 +57,7 @@ async fn main() -> anyhow::Result<()> {
         Task::Test { arguments } => test::run(&arguments).await,
         Task::Generate { check } => manifests::generate(&cargo::root(), check),
         Task::Bench { what } => bench::run(what).await,
+        Task::Plugin(options) => plugin::run(&options),
         Task::Assets => {
             println!("{}", Assets::obtain().await?);
             Ok(())

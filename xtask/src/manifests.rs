@@ -51,7 +51,7 @@ pub(crate) fn generate(root: &Path, check: bool) -> Result<()> {
 /// All that is generated: the path of each file in the checkout, and its text.
 fn all() -> Result<Vec<(String, String)>> {
     let manifests = files()?.into_iter().map(|file| Ok((format!("manifests/{}", file.name), file.text()?)));
-    manifests.chain(reference::pages()?.into_iter().map(Ok)).collect()
+    manifests.chain(reference::pages()?.into_iter().chain(reference::manuals()?).map(Ok)).collect()
 }
 
 impl File {

@@ -18,7 +18,8 @@ pub(crate) fn pages() -> Result<Vec<(String, String)>> {
     let definition = serde_json::to_value(tagger_api::crd::definition())?;
     Ok(vec![
         ("docs/reference/tag.md".to_owned(), tag(&definition)?),
-        ("docs/reference/tagger.md".to_owned(), command_line(&Arguments::command())?),
+        ("docs/reference/tagger.md".to_owned(), command_line(&Arguments::command(), "tagger")?),
+        ("docs/reference/kubectl-tag.md".to_owned(), command_line(&plugin(), "kubectl tag")?),
     ])
 }
 
@@ -109,29 +110,72 @@ fn rules(page: &mut String, path: &str, schema: &Value) -> Result<()> {
     Ok(())
 }
 
-/// The page of the program, from the definitions of its command line.
-fn command_line(command: &Command) -> Result<String> {
-    let mut page = format!("{MADE}\n# The program `{}`\n\n{}\n", command.get_name(), about(command));
-    for command in command.get_subcommands() {
-        write!(page, "\n## `tagger {}`\n\n{}\n", command.get_name(), about(command))?;
-        let (flags, values): (Vec<&Arg>, Vec<&Arg>) =
+/// The definitions of the plugin's command line.
+fn plugin() -> Command {
+    kubectl_tag::arguments::Arguments::command()
+}
+
+/// The manuals of the plugin, one a command.
+pub(crate) fn manuals() -> Result<Vec<(String, String)>> {
+    let plugin = plugin();
+    let mut manuals = Vec::new();
+    for command in
+        std::iter::once(&plugin).chain(plugin.get_subcommands().filter(|command| !command.is_hide_set()))
+    {
+        let is_whole = command.get_name() == plugin.get_name();
+        let name =
+            if is_whole { "kubectl-tag".to_owned() } else { format!("kubectl-tag-{}", command.get_name()) };
+        let called = name.replacen("kubectl-", "kubectl ", 1).replacen("tag-", "tag ", 1);
+        let command = command.clone().name(name.clone()).bin_name(called).version(env!("CARGO_PKG_VERSION"));
+        let mut page = Vec::new();
+        clap_mangen::Man::new(command).source("Tagger").manual("kubectl tag").render(&mut page)?;
+        manuals.push((format!("docs/man/{name}.1"), String::from_utf8(page)?));
+    }
+    Ok(manuals)
+}
+
+/// The page of a program, from the definitions of its command line; `called` is how people call it.
+fn command_line(program: &Command, called: &str) -> Result<String> {
+    let mut page = format!("{MADE}\n# The program `{}`\n\n{}\n", program.get_name(), about(program));
+    let everywhere: Vec<&Arg> = program.get_arguments().filter(|argument| argument.is_global_set()).collect();
+    if !everywhere.is_empty() {
+        page.push_str("\n## Every command\n");
+        flags(&mut page, &everywhere)?;
+    }
+    for command in program.get_subcommands().filter(|command| !command.is_hide_set()) {
+        write!(page, "\n## `{called} {}`\n\n{}\n", command.get_name(), about(command))?;
+        let (own, values): (Vec<&Arg>, Vec<&Arg>) =
             command.get_arguments().partition(|argument| argument.get_long().is_some());
         for value in values {
             write!(page, "\n`<{}>`: {}{}.\n", names(value), help(value), choices(value))?;
         }
-        if !flags.is_empty() {
-            page.push_str("\nA flag counts before its variable. Where one may be repeated, its variable has several values with commas between them.\n");
-            page.push_str("\n| flag | variable | default | meaning |\n| --- | --- | --- | --- |\n");
-        }
-        for flag in flags {
-            let long = format!("--{} {}", flag.get_long().unwrap_or_default(), names(flag));
-            let variable = code(flag.get_env().map(|name| name.to_string_lossy()));
-            let default = code(flag.get_default_values().iter().map(|value| value.to_string_lossy()));
-            let (flag, meaning) = (code([long.trim_end()]), help(flag) + &choices(flag));
-            writeln!(page, "| {flag} | {variable} | {default} | {meaning} |")?;
-        }
+        flags(&mut page, &own)?;
     }
     Ok(page)
+}
+
+/// A table of flags, with the variables where any has one.
+fn flags(page: &mut String, flags: &[&Arg]) -> Result<()> {
+    let with_variables = flags.iter().any(|flag| flag.get_env().is_some());
+    if with_variables {
+        page.push_str("\nA flag counts before its variable. Where one may be repeated, its variable has several values with commas between them.\n");
+    }
+    if !flags.is_empty() {
+        let (title, rule) = if with_variables { ("variable | ", "--- | ") } else { ("", "") };
+        write!(page, "\n| flag | {title}default | meaning |\n| --- | {rule}--- | --- |\n")?;
+    }
+    for flag in flags {
+        let short = flag.get_short().map(|short| format!("-{short}, ")).unwrap_or_default();
+        let long = format!("{short}--{} {}", flag.get_long().unwrap_or_default(), names(flag));
+        let variable = match with_variables {
+            true => format!("{} | ", code(flag.get_env().map(|name| name.to_string_lossy()))),
+            false => String::new(),
+        };
+        let default = code(flag.get_default_values().iter().map(|value| value.to_string_lossy()));
+        let (flag, meaning) = (code([long.trim_end()]), help(flag) + &choices(flag));
+        writeln!(page, "| {flag} | {variable}{default} | {meaning} |")?;
+    }
+    Ok(())
 }
 
 /// What a command is for: its paragraphs, each with the full stop that a terminal does without.

@@ -25,10 +25,19 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "tagger-receiver",
         ],
     ),
+    ("kubectl-tag", &["tagger-core", "tagger-api", "tagger-registry"]),
     ("tagger-testkit", &[]),
     (
         "xtask",
-        &["tagger", "tagger-core", "tagger-api", "tagger-admission", "tagger-certificates", "tagger-testkit"],
+        &[
+            "kubectl-tag",
+            "tagger",
+            "tagger-core",
+            "tagger-api",
+            "tagger-admission",
+            "tagger-certificates",
+            "tagger-testkit",
+        ],
     ),
 ];
 
@@ -48,6 +57,7 @@ const PARTS_OF_KUBE: &[(&str, &[&str])] = &[
     ("tagger-certificates", &["client", "runtime"]),
     ("tagger-controller", &["client", "jsonpatch", "runtime", "unstable-runtime"]),
     ("tagger", &["aws-lc-rs", "client", "config", "http-proxy", "runtime", "rustls-tls"]),
+    ("kubectl-tag", &["aws-lc-rs", "client", "config", "http-proxy", "rustls-tls", "ws"]),
     ("xtask", &["aws-lc-rs", "client", "config", "runtime", "rustls-tls"]),
 ];
 

@@ -2,6 +2,7 @@
 
 mod forward;
 mod hosting;
+mod look;
 mod probe;
 mod reach;
 mod route;
@@ -18,6 +19,7 @@ use crate::arguments::RegistryFlags;
 use crate::problem::Problem;
 use crate::screen::Screen;
 
+pub(crate) use look::inspect;
 pub(crate) use reach::Registries;
 
 /// The user's own credentials: those of docker and podman, and of their helpers.

@@ -10,9 +10,9 @@ use tagger_registry::{Inspected, Platform};
 
 use crate::Exit;
 use crate::arguments::{Form, OutputFlag, RegistryFlags};
-use crate::generations::{generation, recorded};
+use crate::generations::generation;
 use crate::problem::Problem;
-use crate::registry::{Registries, problem};
+use crate::registry::{Registries, inspect};
 use crate::session::Session;
 use crate::tags;
 use compare::{Difference, Side, platforms};
@@ -97,29 +97,5 @@ impl Diff {
             Some(platform) if before.image.is_none() || after.image.is_none() => both(Some(&platform)).await,
             _ => Ok((before, after)),
         }
-    }
-}
-
-/// Looks into the image of a generation: the copy of it, or else where it came from.
-async fn inspect(
-    registries: &Registries<'_>,
-    known: &Generation,
-    platform: Option<&Platform>,
-) -> Result<Inspected, Problem> {
-    let ask = async |place: &str| {
-        let image = recorded(place)?;
-        let client = registries.client(&image).await?;
-        let answer = match platform {
-            Some(platform) => client.inspect_platform(&image, platform).await,
-            None => client.inspect(&image).await,
-        };
-        answer.map_err(|error| problem(&error))
-    };
-    match ask(&known.image_reference).await {
-        Err(problem) if known.is_mirrored() => {
-            tracing::info!(%problem, "the copy does not tell; where it came from is asked");
-            ask(known.origin()).await
-        }
-        answer => answer,
     }
 }

@@ -1,5 +1,7 @@
 //! `kubectl tag history`.
 
+mod images;
+
 use clap::Args;
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -8,12 +10,13 @@ use tagger_api::Tag;
 use tagger_core::generation::Generation;
 
 use crate::age::age;
-use crate::arguments::{Form, OutputFlag};
+use crate::arguments::{Form, OutputFlag, RegistryFlags};
 use crate::problem::Problem;
 use crate::screen::GOOD;
 use crate::session::Session;
 use crate::workloads::{self, Workload};
 use crate::{Exit, tags};
+use images::Image;
 
 /// Shows the generations of a Tag.
 #[derive(Clone, Debug, Args)]
@@ -21,6 +24,10 @@ pub struct History {
     /// The Tag
     #[arg(value_name = "NAME", add = clap_complete::ArgValueCompleter::new(super::completion::tag_names))]
     pub name: String,
+
+    /// Which registries may be asked, and how.
+    #[command(flatten)]
+    pub registries: RegistryFlags,
 
     /// The form of the output.
     #[command(flatten)]
@@ -39,6 +46,9 @@ struct Row {
     cached: bool,
     /// The annotated workloads of the namespace that run its image; none where they may not be listed.
     workloads: Option<Vec<String>>,
+    /// What the registry says of the image, where it was asked.
+    #[serde(flatten)]
+    image: Option<Image>,
 }
 
 impl History {
@@ -50,7 +60,11 @@ impl History {
             Err(Problem::NoRights { .. }) => None,
             other => Some(other?),
         };
-        let rows = rows(&tag, workloads.as_deref());
+        let mut rows = rows(&tag, workloads.as_deref());
+        // The table for people is made of what the cluster knows; a registry may be slow, or far away.
+        if self.output.form.is_some_and(|form| form != Form::Name) {
+            images::add(session, &self.registries, &mut rows).await?;
+        }
         match self.output.form {
             Some(form @ (Form::Json | Form::Yaml)) => session.screen.document(form, &rows)?,
             Some(Form::Name) => rows.iter().for_each(|row| session.screen.line(row.generation.generation)),
@@ -72,7 +86,7 @@ impl History {
 fn titles(wide: bool) -> Vec<&'static str> {
     let mut titles = vec!["GENERATION", "DIGEST", "TAG", "AGE", "TRIGGER", "CACHED", "WORKLOADS"];
     if wide {
-        titles.push("IMAGE");
+        titles.extend(["SIZE", "PLATFORMS", "IMAGE"]);
     }
     titles
 }
@@ -94,6 +108,7 @@ fn rows(tag: &Tag, workloads: Option<&[Workload]>) -> Vec<Row> {
             cached: generation.is_mirrored(),
             workloads: workloads.map(|all| all.iter().filter(runs).map(Workload::label).collect()),
             generation: generation.clone(),
+            image: None,
         }
     };
     status.references.iter().map(row).collect()
@@ -122,6 +137,10 @@ impl Row {
             workloads,
         ];
         if wide {
+            let unknown = || "?".to_owned();
+            let image = self.image.as_ref();
+            cells.push(image.map_or_else(unknown, |image| indicatif::HumanBytes(image.size).to_string()));
+            cells.push(image.map_or_else(unknown, |image| image.platforms.join(",")));
             cells.push(image_reference.clone());
         }
         cells

@@ -126,7 +126,13 @@ impl Steer {
                     let patch = change.patch(Timestamp::now());
                     screen.note(format_args!("what would be sent, as a merge patch: {patch}"));
                 }
-                words::hints(before, change, self.waits()).iter().for_each(|hint| screen.note(hint));
+                words::hints(before, change).iter().for_each(|hint| screen.note(hint));
+                let asks = change.request.as_ref().is_some_and(|request| request.digest.is_none());
+                if asks && self.dry_run.dry_run.is_none() && !self.waits() {
+                    screen.note(format_args!(
+                        "its registry is asked now; kubectl tag status {name} shows how that goes, and --wait waits for it"
+                    ));
+                }
             }
         }
         let fields: Vec<&str> = change.fields().collect();
@@ -155,7 +161,10 @@ impl Steer {
     async fn wait(self, session: &Session, made: &Made) -> Result<(), Problem> {
         match self.wait {
             Some(flags) if self.waits() => {
-                let wanted = Wanted::by(made.change.step, &made.after);
+                let wanted = match made.was_so {
+                    true => Wanted::still(made.change.step, &made.after),
+                    false => Wanted::by(made.change.step, &made.after),
+                };
                 waiting::until_done(session, &made.after, wanted, flags.timeout).await
             }
             _ => Ok(()),

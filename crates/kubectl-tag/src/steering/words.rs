@@ -46,8 +46,7 @@ pub(crate) fn changed(before: &Tag, change: &Change) -> String {
 /// What is said where there is nothing to change.
 pub(crate) fn unchanged(step: Step) -> String {
     match step {
-        Step::Import(number) => format!("was asked for already: generation {number}"),
-        Step::Select(number) => format!("goes there already: generation {number}"),
+        Step::Import(number) | Step::Select(number) => format!("goes there already: generation {number}"),
         Step::Pin(number) => format!("is pinned already: generation {number}"),
         Step::Follow => "follows already".to_owned(),
         Step::Suspend => "is suspended already".to_owned(),
@@ -56,30 +55,28 @@ pub(crate) fn unchanged(step: Step) -> String {
 }
 
 /// What a person may not expect of a change.
-pub(crate) fn hints(before: &Tag, change: &Change, waits: bool) -> Vec<String> {
+pub(crate) fn hints(before: &Tag, change: &Change) -> Vec<String> {
     let name = before.name_any();
-    let mut hints = Vec::new();
+    let waits = || {
+        let why = "it is suspended, and goes there when";
+        vec![format!("{why} kubectl tag resume {name} has it go on")]
+    };
     match change.step {
         Step::Import(number) => {
-            if let Some(held) = held(before) {
-                hints.push(format!("it was held at generation {held}, and moves to {number}"));
-            }
-            if !waits {
-                let is_upload = change.request.as_ref().is_some_and(|request| request.digest.is_some());
-                let goes = if is_upload { "the operator publishes it" } else { "its registry is asked now" };
-                hints.push(format!(
-                    "{goes}; kubectl tag status {name} shows how that goes, and --wait waits for it"
-                ));
-            }
+            let held = held(before);
+            held.map(|held| format!("it was held at generation {held}, and moves to {number}"))
+                .into_iter()
+                .collect()
         }
-        Step::Select(number) | Step::Pin(number) => hints.extend(of_a_number(before, change.step, number)),
-        Step::Follow | Step::Suspend | Step::Resume => {}
+        Step::Select(number) | Step::Pin(number) if before.spec.is_suspended() => {
+            if current(before) == Some(number) { Vec::new() } else { waits() }
+        }
+        Step::Follow if before.spec.is_suspended() => waits(),
+        Step::Select(number) | Step::Pin(number) => {
+            of_a_number(before, change.step, number).into_iter().collect()
+        }
+        Step::Follow | Step::Suspend | Step::Resume => Vec::new(),
     }
-    let goes = matches!(change.step, Step::Select(_) | Step::Pin(_) | Step::Follow);
-    if goes && before.spec.is_suspended() {
-        hints.push(format!("it is suspended, and goes there when kubectl tag resume {name} has it go on"));
-    }
-    hints
 }
 
 /// What a number in the specification means from now on.
@@ -157,8 +154,10 @@ mod tests {
     #[case::pinned_to_the_newest_again(json!({ "generation": 2 }), 2, Step::Pin(2), &["tag suspend"])]
     #[case::pinned_where_nothing_tracks(json!({ "track": { "push": false } }), 2, Step::Pin(2), &[])]
     #[case::suspended(json!({ "suspend": true, "generation": 2 }), 2, Step::Follow, &["resume"])]
-    #[case::an_import(json!({}), 2, Step::Import(3), &["--wait"])]
-    #[case::an_import_of_one_that_is_held(json!({ "generation": 0 }), 0, Step::Import(3), &["held at generation 0", "--wait"])]
+    #[case::suspended_elsewhere(json!({ "suspend": true }), 2, Step::Select(1), &["resume"])]
+    #[case::suspended_where_it_is(json!({ "suspend": true }), 2, Step::Pin(2), &[])]
+    #[case::an_import(json!({}), 2, Step::Import(3), &[])]
+    #[case::an_import_of_one_that_is_held(json!({ "generation": 0 }), 0, Step::Import(3), &["held at generation 0"])]
     fn what_one_may_not_expect_is_told(
         #[case] spec: Value,
         #[case] now: i64,
@@ -166,7 +165,7 @@ mod tests {
         #[case] told: &[&str],
     ) {
         let before = tag(spec, Some(now), &[2, 1, 0]);
-        let hints = hints(&before, &Change::of(step, &before), false);
+        let hints = hints(&before, &Change::of(step, &before));
         assert_eq!(hints.len(), told.len(), "{hints:?}");
         assert!(hints.iter().zip(told).all(|(hint, told)| hint.contains(told)), "{hints:?}");
     }

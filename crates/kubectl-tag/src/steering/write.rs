@@ -50,7 +50,9 @@ pub(crate) async fn make(
             let after = merged(&before, &patch)?;
             return Ok(Made { before, change, after, was_so: false });
         }
-        let sent = over(&patch, before.metadata.resource_version.as_deref());
+        // The server refuses it for any other version.
+        let mut sent = patch.clone();
+        sent["metadata"]["resourceVersion"] = json!(before.metadata.resource_version);
         match cluster.tags(&namespace).patch(&name, &params, &Patch::Merge(&sent)).await {
             Ok(after) => return Ok(Made { before, change, after, was_so: false }),
             Err(kube::Error::Api(refused)) if refused.is_conflict() => {
@@ -60,13 +62,6 @@ pub(crate) async fn make(
         }
     }
     Err(Problem::Conflict { what: format!("the Tag {name:?} in the namespace {namespace:?}") })
-}
-
-/// The patch for this version only: the server refuses it for a later one.
-fn over(patch: &Value, version: Option<&str>) -> Value {
-    let mut sent = json!({ "metadata": { "resourceVersion": version } });
-    merge(&mut sent, patch);
-    sent
 }
 
 /// The Tag as the patch would leave it.

@@ -23,6 +23,7 @@ impl Drawing {
     pub(crate) fn new(screen: Screen, name: &str) -> Self {
         let bar = ProgressBar::new(0).with_prefix(name.to_owned());
         bar.set_style(style(SPINNER));
+        bar.set_message(moving(&Phase::Unseen));
         bar.enable_steady_tick(Duration::from_millis(120));
         Self { screen, name: name.to_owned(), bar, told: HashSet::new(), has_ended: false }
     }
@@ -72,7 +73,7 @@ impl Drop for Drawing {
     }
 }
 
-const SPINNER: &str = "{spinner} {prefix}: {msg}";
+const SPINNER: &str = "{spinner} {prefix}: {wide_msg}";
 const TRANSFER: &str =
     "{spinner} {prefix}: mirroring {bytes} of {total_bytes}, {bytes_per_sec} {wide_bar} {eta}";
 

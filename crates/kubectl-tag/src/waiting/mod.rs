@@ -81,7 +81,7 @@ async fn look(cluster: &Cluster, namespace: &str, name: &str, wanted: &Wanted) -
 fn failure(name: &str, message: &str, remedy: Remedy) -> Problem {
     let next = match remedy {
         Remedy::MendAndWait => {
-            format!("mend that; the operator tries again by itself, and kubectl tag status {name} shows when")
+            format!("mend that; the operator tries again by itself, and kubectl tag import {name} at once")
         }
         Remedy::ChangeTheTag => {
             format!("kubectl edit tag {name} changes what it says; kubectl tag status {name} shows it")

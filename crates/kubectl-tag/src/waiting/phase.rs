@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use serde_json::Value;
 use tagger_api::{Tag, TagStatus};
 
 use super::reasons::is_mended_by_people;
@@ -135,16 +134,13 @@ fn on_its_way(status: &TagStatus, wanted: &Wanted) -> Phase {
     }
 }
 
-/// How many bytes are copied, of how many. Read from the document, so that an operator that does not tell is none to fail with.
+/// How many bytes are copied, of how many. What another generation needs is no part of it.
 fn bytes(status: &TagStatus, wanted: &Wanted) -> Option<(u64, u64)> {
-    let status = serde_json::to_value(status).unwrap_or_default();
-    let number = |field: &str| status.pointer(&format!("/mirroring/{field}"));
-    let is_this = match (wanted.goal, number("generation").and_then(Value::as_i64)) {
-        (Goal::Made(made), Some(copied)) => copied >= made,
-        _ => true,
-    };
-    let bytes = (number("copied")?.as_u64()?, number("total")?.as_u64()?);
-    is_this.then_some(bytes)
+    let copy = status.mirroring.filter(|copy| match wanted.goal {
+        Goal::Made(number) => copy.generation >= number,
+        Goal::Any | Goal::Named(_) => true,
+    })?;
+    Some((u64::try_from(copy.copied).ok()?, u64::try_from(copy.total).ok()?))
 }
 
 /// What is missing.

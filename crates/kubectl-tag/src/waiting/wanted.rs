@@ -43,9 +43,14 @@ impl Wanted {
         }
     }
 
+    /// Where a step leads that the Tag was told to take before: how that failed counts.
+    pub(crate) fn still(step: Step, told: &Tag) -> Self {
+        Self { failed_before: None, ..Self::by(step, told) }
+    }
+
     /// The first generation of a Tag that was just made.
     pub(crate) fn first(made: &Tag) -> Self {
-        Self { goal: Goal::Any, version: made.metadata.generation, failed_before: None }
+        Self::still(Step::Follow, made)
     }
 
     /// Whether the status of the Tag answers to what was asked for.

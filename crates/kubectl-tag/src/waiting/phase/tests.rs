@@ -1,7 +1,7 @@
 use super::*;
 use crate::steering::{Step, example};
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Value, json};
 use tagger_api::workload::Kind;
 
 const THEN: &str = "2026-01-01T00:00:00Z";
@@ -76,6 +76,14 @@ fn wanted(step: Step) -> Wanted {
     "the registry is still asked"
 )]
 #[case::it_fails_for_a_while(failed("Timeout"), "the import fails, and is tried again: it failed")]
+#[case::so_much_of_it_is_copied(
+    json!({ "mirroring": { "generation": 1, "copied": 1024, "total": 4096 }, "conditions": state("Reconciling", "Mirroring")["conditions"] }),
+    "the image is still copied into the cache, 1.00 KiB of 4.00 KiB"
+)]
+#[case::another_is_copied_first(
+    json!({ "mirroring": { "generation": 0, "copied": 1024, "total": 4096 }, "conditions": state("Reconciling", "Mirroring")["conditions"] }),
+    "the image is still copied into the cache"
+)]
 #[case::it_is_copied(state("Reconciling", "Mirroring"), "the image is still copied into the cache")]
 fn an_import_is_on_its_way(#[case] status: Value, #[case] said: &str) {
     assert_eq!(phase(&tag(json!({}), status), &[], &wanted(Step::Import(1))).to_string(), said);

@@ -41,13 +41,13 @@ impl CachePlace {
         })
     }
 
-    /// The place where a generation of a Tag was mirrored to. None for one that was not.
+    /// The place where a generation of a Tag was mirrored to, or uploaded. None for one that was neither.
     pub(crate) fn of(namespace: &str, name: &str, generation: &Generation) -> Option<Self> {
-        let image: Reference = generation.image_reference.parse().ok()?;
-        let own = format!("{namespace}/{name}");
-        if !generation.is_mirrored() && image.repository().as_str() != own {
+        if !generation.is_mirrored() && !generation.is_upload() {
             return None;
         }
+        let image: Reference = generation.image_reference.parse().ok()?;
+        let own = format!("{namespace}/{name}");
         let before = image.repository().as_str().strip_suffix(&own)?;
         let prefix = match before {
             "" => None,
@@ -84,7 +84,7 @@ mod tests {
     #[rstest]
     #[case::mirrored("cache.io:5000/team/myapp", true, Some("cache.io:5000/team/myapp"))]
     #[case::with_a_prefix("cache.io/mirror/team/myapp", true, Some("cache.io/mirror/team/myapp"))]
-    #[case::not_mirrored("quay.io/company/myapp", false, None)]
+    #[case::not_mirrored("quay.io/team/myapp", false, None)]
     #[case::of_another_tag("cache.io/other/myapp", true, None)]
     #[case::no_part_of_a_name("cache.io/myteam/myapp", true, None)]
     fn a_mirrored_generation_tells_where_the_cache_is(

@@ -11,6 +11,9 @@ use crate::problem::Problem;
 use crate::registry;
 use crate::screen::{Screen, plain};
 
+/// What is said of blobs that need not go anywhere.
+pub(crate) const THERE: &str = "there already";
+
 /// How far a transfer is, drawn on a terminal.
 pub(crate) struct Bar {
     bar: ProgressBar,
@@ -82,10 +85,14 @@ fn part(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// So many blobs, with so many bytes.
-pub(crate) fn told(amount: Amount) -> String {
-    let blobs = if amount.blobs == 1 { "blob" } else { "blobs" };
-    format!("{} {blobs} of {}", amount.blobs, HumanBytes(amount.bytes))
+/// What went, and what need not go: `2 blobs of 1.00 MiB sent, 1 blob of 5 B there already`. What is nothing is not told.
+pub(crate) fn told(parts: &[(Amount, &str)]) -> String {
+    let one = |(amount, what): &(Amount, &str)| {
+        let blobs = if amount.blobs == 1 { "blob" } else { "blobs" };
+        format!("{} {blobs} of {} {what}", amount.blobs, HumanBytes(amount.bytes))
+    };
+    let some: Vec<String> = parts.iter().filter(|(amount, _)| amount.blobs > 0).map(one).collect();
+    if some.is_empty() { "all of it was there".to_owned() } else { some.join(", ") }
 }
 
 /// What it means that an image could not be saved.
@@ -140,6 +147,15 @@ mod tests {
     use super::*;
     use insta::assert_snapshot;
     use tagger_registry::{Damage, Platform};
+
+    #[test]
+    fn what_is_nothing_is_not_told() {
+        let amount = |blobs, bytes| Amount { blobs, bytes };
+        let parts = |sent, there| told(&[(sent, "sent"), (there, "there already")]);
+        assert_eq!(parts(amount(0, 0), amount(0, 0)), "all of it was there");
+        assert_eq!(parts(amount(1, 2048), amount(0, 0)), "1 blob of 2.00 KiB sent");
+        assert_eq!(parts(amount(2, 5), amount(1, 7)), "2 blobs of 5 B sent, 1 blob of 7 B there already");
+    }
 
     fn shown(problem: Problem) -> String {
         format!("error: {problem}\nnext: {}", problem.next().unwrap_or_default())

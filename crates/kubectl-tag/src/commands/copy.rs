@@ -10,7 +10,7 @@ use crate::arguments::{DryRunFlag, Form, OutputFlag, RegistryFlags};
 use crate::problem::Problem;
 use crate::registry::{Registries, copy_problem, problem};
 use crate::session::Session;
-use crate::transfer::{Bar, told};
+use crate::transfer::{Bar, THERE, told};
 
 /// Copies an image from one registry to another.
 #[derive(Clone, Debug, Args)]
@@ -152,12 +152,16 @@ fn sentence(copy: &Told) -> String {
     let Some(went) = &copy.went else {
         return format!("{source} would be copied to {destination} ({digest}) (dry run)");
     };
-    let amount = |of: Blobs| told(Amount { blobs: of.blobs, bytes: of.bytes });
-    let mut parts = vec![format!("{} sent", amount(went.sent))];
-    parts.extend((went.mounted.blobs > 0).then(|| format!("{} mounted", amount(went.mounted))));
-    parts.extend((went.present.blobs > 0).then(|| format!("{} were there", amount(went.present))));
-    parts.extend((went.referrers > 0).then(|| format!("{} signatures and the like", went.referrers)));
-    format!("{source} copied to {destination} ({digest}): {}", parts.join(", "))
+    let amount = |of: Blobs| Amount { blobs: of.blobs, bytes: of.bytes };
+    let mut parts = told(&[
+        (amount(went.sent), "sent"),
+        (amount(went.mounted), "mounted"),
+        (amount(went.present), THERE),
+    ]);
+    if went.referrers > 0 {
+        parts += &format!(", and {} signatures and the like", went.referrers);
+    }
+    format!("{source} copied to {destination} ({digest}): {parts}")
 }
 
 #[cfg(test)]

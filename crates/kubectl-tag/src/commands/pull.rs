@@ -15,7 +15,7 @@ use crate::problem::Problem;
 use crate::registry::Registries;
 use crate::session::Session;
 use crate::tags;
-use crate::transfer::{Bar, Kept, not_saved, told};
+use crate::transfer::{Bar, Kept, THERE, not_saved, told};
 use what::{What, named, place};
 
 /// Saves an image to disk.
@@ -88,12 +88,11 @@ impl Pull {
         drop(kept);
         drop(bar);
         session.screen.line(format_args!(
-            "{}: {} saved to {} ({} came, {} were there)",
+            "{}: {} saved to {} ({})",
             what.shown,
             saved.digest,
             path.display(),
-            told(saved.fetched),
-            told(saved.present),
+            told(&[(saved.fetched, "fetched"), (saved.present, THERE)]),
         ));
         Ok(Exit::Done)
     }
@@ -123,7 +122,9 @@ async fn save(
     while let Some(image) = from.next() {
         outcome = save_from(registries, image, path, options).await;
         match (&outcome, from.peek()) {
-            (Err(problem @ Problem::Registry(..)), Some(next)) => {
+            // What is wrong with the disk, or with what was asked for, is so wherever the image comes from.
+            (Err(Problem::Invalid(..) | Problem::File(..)), _) => break,
+            (Err(problem), Some(next)) => {
                 session.screen.note(format_args!("warning: {problem}; it is taken from {next}"));
             }
             _ => break,

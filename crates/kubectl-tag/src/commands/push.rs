@@ -16,7 +16,7 @@ use crate::registry::Registries;
 use crate::session::Session;
 use crate::steering::{Change, Steer, step};
 use crate::tags;
-use crate::transfer::{Bar, not_pushed, of_disk, told};
+use crate::transfer::{Bar, THERE, not_pushed, of_disk, told};
 
 /// Makes an image from disk a generation in the cache.
 #[derive(Clone, Debug, Args)]
@@ -79,16 +79,11 @@ impl Push {
             let pushed = client.push(&Arc::new(image), &destination, Some(bar.tell())).await;
             drop(bar);
             let pushed = pushed.map_err(|error| not_pushed(&error))?;
-            let (sent, there) = (told(pushed.sent), told(pushed.present));
-            session.screen.note(format_args!("{digest} is in {place}: {sent} sent, {there} were there"));
+            let went = told(&[(pushed.sent, "sent"), (pushed.present, THERE)]);
+            session.screen.note(format_args!("{digest} is in {place}: {went}"));
         }
         let steer = Steer { dry_run: self.dry_run, output: self.output, wait: Some(self.wait) };
-        steer.change(session, &self.name, |tag| asked(tag, &digest)).await?;
-        if !self.wait.wait && self.dry_run.dry_run.is_none() {
-            let name = &self.name;
-            session.screen.note(format_args!("kubectl tag status {name} shows when it is published"));
-        }
-        Ok(Exit::Done)
+        steer.change(session, &self.name, |tag| asked(tag, &digest)).await
     }
 
     /// Where the cache is. Where it is mirrored to is the operator's own word, and so it goes before what the cluster's maker said.

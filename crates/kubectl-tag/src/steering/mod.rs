@@ -127,10 +127,13 @@ impl Steer {
                     screen.note(format_args!("what would be sent, as a merge patch: {patch}"));
                 }
                 words::hints(before, change).iter().for_each(|hint| screen.note(hint));
-                let asks = change.request.as_ref().is_some_and(|request| request.digest.is_none());
-                if asks && self.dry_run.dry_run.is_none() && !self.waits() {
+                if let (Some(request), None, false) = (&change.request, self.dry_run.dry_run, self.waits()) {
+                    let goes = match request.digest {
+                        Some(_) => "the operator publishes it",
+                        None => "its registry is asked now",
+                    };
                     screen.note(format_args!(
-                        "its registry is asked now; kubectl tag status {name} shows how that goes, and --wait waits for it"
+                        "{goes}; kubectl tag status {name} shows how that goes, and --wait waits for it"
                     ));
                 }
             }

@@ -67,7 +67,8 @@ impl Table {
         let mut block = [0; BLOCK as usize];
         while at < length {
             if length - at < BLOCK {
-                return Err(Damage::CutShort.into());
+                // What is shorter than a header is no archive at all.
+                return Err(if at == 0 { Damage::Header(0) } else { Damage::CutShort }.into());
             }
             file.read_exact_at(&mut block, at)?;
             if block == [0; BLOCK as usize] {

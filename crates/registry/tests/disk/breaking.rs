@@ -54,6 +54,20 @@ async fn a_pull_that_broke_off_goes_on_where_it_was(
     assert_eq!(ground.push(&path, "other/app:v1").await.unwrap().digest.as_str(), image.digest());
 }
 
+#[rstest]
+#[case::cut(Fault::forward().truncated_at(100_000))]
+#[case::stalled(Fault::forward().stalled_after(100_000))]
+#[tokio::test]
+async fn a_blob_that_breaks_off_is_taken_up_where_it_broke(#[case] fault: Fault) {
+    let ground = Ground::start().await;
+    let (image, digest) = large(&ground).await;
+    ground.proxy.fault(of_the_large(&digest).times(1), fault);
+    let saved = ground.save("company/app:v1", &ground.at("app"), Layout::OciDir).await.unwrap();
+    assert_eq!(saved.digest.as_str(), image.digest());
+    assert_eq!(ranges(&ground, &digest), [None, Some("bytes=100000-".to_owned())]);
+    assert_eq!(saved.fetched.bytes, size_of(&image));
+}
+
 #[tokio::test]
 async fn a_pull_that_is_dropped_keeps_what_came_and_goes_on_there() {
     let mut ground = Ground::start().await;

@@ -85,6 +85,7 @@ fn named(name: &str, content: &str) -> Vec<u8> {
 #[case::gzip(vec![0x1f, 0x8b, 8, 0, 0], "is compressed; unpack it first, by gunzip")]
 #[case::zstd(vec![0x28, 0xb5, 0x2f, 0xfd, 0], "by unzstd")]
 #[case::text(b"hello, this is no archive".repeat(50), "is no image: a folder or tar file of OCI")]
+#[case::short_text(b"notes".to_vec(), "is no image: ")]
 #[case::empty(Vec::new(), "is no image: ")]
 #[case::another_archive(tar(&[("notes", b"x")], &[]), "is no image: ")]
 #[tokio::test]

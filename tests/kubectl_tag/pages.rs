@@ -20,7 +20,7 @@ use crate::support::{Namespace, run};
 /// What a namespace's part of the registry is called in the pages. As long as that, so that columns stand where they stood.
 const REGISTRY: &str = "quay.company.example.io";
 /// What the cache is called.
-const CACHE: &str = "cache.internal:";
+const CACHE: &str = "cache.internal";
 
 #[rstest]
 fn a_page_says_what_its_commands_print(#[files("../../docs/kubectl-tag/*.md")] path: std::path::PathBuf) {

@@ -105,7 +105,7 @@ fn rows(tag: &Tag, workloads: Option<&[Workload]>) -> Vec<Row> {
         };
         Row {
             current: status.generation == Some(generation.generation),
-            cached: generation.is_mirrored(),
+            cached: generation.is_mirrored() || generation.is_upload(),
             workloads: workloads.map(|all| all.iter().filter(runs).map(Workload::label).collect()),
             generation: generation.clone(),
             image: None,

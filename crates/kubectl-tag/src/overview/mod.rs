@@ -64,7 +64,7 @@ impl Overview {
                 .map_or(0, |current| history.iter().filter(|known| known.generation > current).count()),
             image: status.current().map(|current| current.image_reference.clone()),
             generations: history.len(),
-            cached: history.iter().filter(|known| known.is_mirrored()).count(),
+            cached: history.iter().filter(|known| known.is_mirrored() || known.is_upload()).count(),
             ready: is_ready,
             imported_at: status.current().map(|current| current.imported_at),
             reason: trouble.as_ref().map(|(reason, _)| reason.clone()),

@@ -41,9 +41,9 @@ impl Mode {
     pub(crate) fn sentence(self) -> &'static str {
         match self {
             Self::Suspended => "left as it is: no import, no roll-out",
-            Self::Following => "follows its registry, and is at its newest generation",
+            Self::Following => "at its newest generation",
             Self::Numbered => "spec.generation names the newest generation, and is raised with it",
-            Self::Held => "held at an older generation; what is new is recorded and not run",
+            Self::Held => "spec.generation names an older one; what is new is recorded and not run",
         }
     }
 }

@@ -37,7 +37,7 @@ fn lines(tag: &Tag, workloads: Option<&[Workload]>, now: Timestamp) -> Vec<(&'st
         ("Tag", overview.name.clone()),
         ("From", overview.from.clone()),
         ("Tracking", choice(&tag.spec)),
-        ("Mode", format!("{}: {}", overview.mode.word(), overview.mode.sentence())),
+        ("Mode", format!("{}; {}", overview.mode.word(), overview.mode.sentence())),
         ("State", state),
     ];
     if let Some(message) = &overview.message {
@@ -47,7 +47,7 @@ fn lines(tag: &Tag, workloads: Option<&[Workload]>, now: Timestamp) -> Vec<(&'st
         Some(current) => {
             let behind = match overview.behind {
                 0 => "the newest".to_owned(),
-                some => format!("{some} behind {}", overview.newest.unwrap_or_default()),
+                some => format!("{some} behind the newest, {}", overview.newest.unwrap_or_default()),
             };
             let age = age(current.imported_at, now);
             lines.push((

@@ -11,8 +11,9 @@ use crate::arguments::ClusterFlags;
 use crate::problem::Problem;
 use crate::screen::Screen;
 
-/// The field manager of what this plugin writes.
-pub(crate) const FIELD_MANAGER: &str = "kubectl-tag";
+/// The field manager of what this plugin writes. Flux takes out what managers wrote whose names begin with `kubectl`, and a step back
+/// is not to be undone.
+pub(crate) const FIELD_MANAGER: &str = "tagger-plugin";
 
 /// What a command works with. The cluster is asked for only by commands that need one.
 pub(crate) struct Session {

@@ -50,7 +50,7 @@ fn only_the_fields_that_a_command_is_about_become_the_plugins() {
         let text = here.kubectl(&["get", "--raw", &path]).await.unwrap();
         let tag: serde_json::Value = serde_json::from_str(&text).unwrap();
         let ours = tag["metadata"]["managedFields"].as_array().unwrap();
-        let ours = ours.iter().find(|entry| entry["manager"] == "kubectl-tag").unwrap();
+        let ours = ours.iter().find(|entry| entry["manager"] == "tagger-plugin").unwrap();
         // Whether annotations are told too depends on the server.
         assert_eq!(ours["fieldsV1"]["f:spec"], json!({ "f:generation": {} }));
     });

@@ -64,7 +64,7 @@ mod tests {
     #[case::apply("kubectl-client-side-apply", "Update", "generation", &["kubectl apply"])]
     #[case::apply_server_side("kubectl", "Apply", "generation", &["kubectl apply"])]
     #[case::who_edits_does_it_once("kubectl-edit", "Update", "generation", &[])]
-    #[case::ourselves("kubectl-tag", "Update", "generation", &[])]
+    #[case::ourselves("tagger-plugin", "Update", "generation", &[])]
     #[case::the_operator("tagger", "Apply", "generation", &[])]
     #[case::another_field("kustomize-controller", "Apply", "from", &[])]
     fn who_applies_a_field_is_named(

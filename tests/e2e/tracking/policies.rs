@@ -102,3 +102,46 @@ fn a_policy_that_chooses_nothing_says_so_and_goes_on_when_there_is_something() {
         .await;
     });
 }
+
+#[test]
+fn a_sibling_that_has_not_moved_costs_one_head_and_what_is_filtered_out_is_never_asked_for() {
+    run(async {
+        let told = Told::shared().await;
+        let here = Namespace::new(&told.world, "counted").await;
+        for (tag, seed) in
+            [("main-0000000", 0), ("main-abc1234", 1), ("amd64-main-abc1234", 1), ("main-latest", 1)]
+        {
+            here.push("myapp", tag, seed).await;
+        }
+        let proxy = &told.world.proxy;
+        let tag = here.proxied_tag(
+            "myapp",
+            json!({
+                "from": format!("{}/{}/myapp", proxy.address(), here.name),
+                "filterTags": { "pattern": "^main-[a-f0-9]{7,}$" },
+                "policy": { "sibling": { "tag": "main-latest" } },
+            }),
+        );
+        here.apply(&tag).await.unwrap();
+        here.wait_for_generation("myapp", 0).await;
+        let repository = format!("{}/myapp", here.name);
+        let asked = || -> Vec<(String, String)> {
+            let requests = proxy.requests().into_iter().filter(|request| request.repository == repository);
+            requests.map(|request| (request.method, request.path)).collect()
+        };
+        let first = asked();
+        assert!(first.iter().any(|(_, path)| path.ends_with("/tags/list")), "{first:?}");
+        assert!(first.iter().all(|(_, path)| !path.contains("amd64-")), "{first:?}");
+        let digest = format!("sha256:{:064x}", 1);
+        let status = told.notifier.tell(proxy.address(), &repository, "main-latest", &digest).await.unwrap();
+        assert!((200..300).contains(&status), "{status}");
+        eventually("it is looked at again", || async { (asked().len() > first.len()).then_some(()) }).await;
+        a_moment().await;
+        let again = asked().split_off(first.len());
+        assert!(
+            matches!(again.as_slice(), [(method, path)] if method == "HEAD" && path.ends_with("/main-latest")),
+            "{again:?}"
+        );
+        assert_eq!(here.generations("myapp").await, (vec![0], 0));
+    });
+}

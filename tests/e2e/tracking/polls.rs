@@ -55,3 +55,21 @@ fn what_is_polled_rolls_out_and_costs_one_head_while_nothing_moved() {
         assert_eq!(here.generations("suspended").await, (vec![0], 0));
     });
 }
+
+#[test]
+fn a_schedule_has_its_registry_asked_at_its_time() {
+    run(async {
+        let here = Namespace::new(World::shared().await, "scheduled").await;
+        here.push("myapp", "latest", 0).await;
+        let track =
+            json!({ "track": { "push": false, "schedule": "* * * * *", "timeZone": "Europe/Zurich" } });
+        here.apply(&here.tag("myapp", track)).await.unwrap();
+        here.wait_for_generation("myapp", 0).await;
+        here.push("myapp", "latest", 1).await;
+        // It is due at the next full minute, and a few seconds later where others are due then as well.
+        let past = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() % 60;
+        tokio::time::sleep(std::time::Duration::from_secs(60 - past)).await;
+        assert_eq!(trigger(&here.newest("myapp", 1).await), "Poll");
+        here.wait_for_generation("myapp", 1).await;
+    });
+}

@@ -1,7 +1,7 @@
 //! `kubectl tag`: how people see and steer what Tagger knows of image tags.
 //!
 //! [`arguments`] defines the command line, and everything that is made from it: help, completions, manuals. Each command is a module
-//! of its own in `commands`; what a command decides is pure and tested by tables, what it does goes through a [`session`].
+//! of its own in `commands`; what a command decides is pure and tested by tables, what it does goes through a `session`.
 
 mod age;
 pub mod arguments;

@@ -6,6 +6,7 @@ mod crowd;
 mod farm;
 mod figures;
 mod mirror;
+mod plugin;
 mod poll;
 mod processor;
 mod receiver;
@@ -32,6 +33,8 @@ pub(crate) enum Bench {
     /// Measure push notifications, for each of many Tags and many for one: how fast they are answered, what they lead to at
     /// the registry and at the API server, and the operator's memory
     Receiver(receiver::Options),
+    /// Measure `kubectl tag status` beside `kubectl get tags`, and the size of the plugin
+    Plugin(plugin::Options),
     /// Measure from a push, and from a poll, to the Deployment that runs the image
     Rollout(rollout::Options),
 }
@@ -46,6 +49,7 @@ pub(crate) async fn run(what: Bench) -> Result<()> {
         Bench::Mirror(options) => mirror::run(&options).await,
         Bench::Poll(options) => poll::run(&options).await,
         Bench::Receiver(options) => receiver::run(&options).await,
+        Bench::Plugin(options) => plugin::run(&options).await,
         Bench::Rollout(options) => rollout::run(&options).await,
     }
 }

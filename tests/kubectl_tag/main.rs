@@ -9,6 +9,7 @@ mod forward;
 mod kubelet;
 mod pages;
 mod plugin;
+mod read;
 mod registry;
 mod steer;
 #[path = "../e2e/support/mod.rs"]

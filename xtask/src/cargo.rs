@@ -23,18 +23,19 @@ pub(crate) fn cargo(arguments: &[&str]) -> Result<()> {
 
 /// Builds the operator and says where it is.
 pub(crate) fn operator(release: bool) -> Result<PathBuf> {
-    program("tagger", release)
+    program("tagger", if release { "release" } else { "dev" })
+}
+
+/// Builds the plugin as people install it, and says where it is.
+pub(crate) fn plugin() -> Result<PathBuf> {
+    program("kubectl-tag", "plugin")
 }
 
 /// Builds a program, which is called as its package, and says where it is.
-pub(crate) fn program(name: &str, release: bool) -> Result<PathBuf> {
-    let mut arguments = vec!["build", "--package", name, "--bin", name];
-    if release {
-        arguments.push("--release");
-    }
-    cargo(&arguments)?;
-    let profile = if release { "release" } else { "debug" };
-    Ok(target()?.join(profile).join(name))
+fn program(name: &str, profile: &str) -> Result<PathBuf> {
+    cargo(&["build", "--package", name, "--bin", name, "--profile", profile])?;
+    let folder = if profile == "dev" { "debug" } else { profile };
+    Ok(target()?.join(folder).join(name))
 }
 
 /// Where cargo puts what it builds.

@@ -24,7 +24,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "URL", default_value = "https://example.invalid/")]
     homepage: String,
     /// The folder that archive and manifest are written to
-    #[arg(long, value_name = "FOLDER", default_value = "target/plugin")]
+    #[arg(long, value_name = "FOLDER", default_value = "target/plugin/archive")]
     folder: PathBuf,
 }
 
@@ -37,7 +37,7 @@ struct Machine {
 /// Builds the plugin, and writes its archive and its manifest.
 pub(crate) fn run(options: &Options) -> Result<()> {
     ensure!(options.uri.starts_with("https://"), "--uri must be https://…, which is all that krew takes");
-    let binary = cargo::program("kubectl-tag", true)?;
+    let binary = cargo::plugin()?;
     let machine = Machine::this()?;
     let folder = cargo::root().join(&options.folder);
     std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;

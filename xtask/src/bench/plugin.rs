@@ -27,7 +27,7 @@ pub(crate) struct Options {
 
 /// Measures, and prints the figures.
 pub(crate) async fn run(options: &Options) -> Result<()> {
-    let plugin = cargo::program("kubectl-tag", true)?;
+    let plugin = cargo::plugin()?;
     let assets = Assets::obtain().await?;
     let cluster = Cluster::set(&assets, &ControlPlaneOptions::default(), None).await?;
     cluster.namespace("plugin").await?;

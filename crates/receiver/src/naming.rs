@@ -24,10 +24,14 @@ pub(crate) fn tag(text: Option<&str>, field: &str) -> Result<Option<TagName>, Pr
     text.parse().map(Some).map_err(|_| Problem::Wrong { field: field.to_owned(), expected })
 }
 
-/// A registry.
+/// A registry. A host of one word without a port is none: in front of a path it is read as a part of that, so no Tag names it.
 pub(crate) fn registry(text: &str, field: &str) -> Result<Registry, Problem> {
     let expected = "a registry: a host, with a port where it needs one";
-    text.parse().map_err(|_| Problem::Wrong { field: field.to_owned(), expected })
+    let registry = text.parse::<Registry>().ok().filter(|registry| {
+        let named = format!("{registry}/path").parse::<Reference>();
+        named.is_ok_and(|named| named.registry() == Some(registry))
+    });
+    registry.ok_or_else(|| Problem::Wrong { field: field.to_owned(), expected })
 }
 
 /// The tag in the repository of this registry, in its normal form.
@@ -74,6 +78,18 @@ mod tests {
             problem,
             "`updated_tags[0]` must be a tag: at most 128 letters, digits, dots, dashes and underscores"
         );
+    }
+
+    #[rstest]
+    #[case("a.io", true)]
+    #[case("registry:5000", true)]
+    #[case("localhost", true)]
+    #[case("INDEX.docker.io", true)]
+    #[case("registry", false)]
+    #[case("Registry", false)]
+    #[case("a_b", false)]
+    fn a_registry_is_one_that_a_tag_may_name(#[case] text: &str, #[case] is_one: bool) {
+        assert_eq!(registry(text, "host").is_ok(), is_one);
     }
 
     #[rstest]

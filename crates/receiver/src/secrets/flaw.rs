@@ -20,7 +20,8 @@ pub enum Flaw {
     },
     /// A line can't stand in a path.
     #[error(
-        "the secret in line {line} of the key {provider} is not used: it has a character that does not stand in a path as it is, such as / or          +; make one with `openssl rand -hex 32`"
+        "the secret in line {line} of the key {provider} is not used: it has a character that can't be in a path as it is, such \
+         as /; make one with `openssl rand -hex 32`"
     )]
     Path {
         /// Whose it is.

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use url::Url;
 
 use crate::google::{self, Google};
-use crate::intake::Intake;
+use crate::intake::{Intake, Rooms};
 use crate::metrics::Metrics;
 use crate::provider::Provider;
 use crate::queue::{Queue, Waiting, queue};
@@ -33,8 +33,8 @@ pub struct Settings {
     pub capacity: usize,
     /// How long a body may take to arrive.
     pub body_time: Duration,
-    /// How much memory all bodies together may take up, in bytes.
-    pub memory: usize,
+    /// How much memory bodies may take up together.
+    pub rooms: Rooms,
     /// Where Google's keys are; none for where Google has them.
     pub google_keys: Option<Url>,
 }
@@ -45,7 +45,7 @@ impl Default for Settings {
             open: HashSet::new(),
             capacity: 10_000,
             body_time: Duration::from_secs(10),
-            memory: 32 * 1024 * 1024,
+            rooms: Rooms { known: 24 * 1024 * 1024, strangers: 8 * 1024 * 1024 },
             google_keys: None,
         }
     }
@@ -88,7 +88,7 @@ impl Receiver {
         let inner = Inner {
             open: settings.open,
             secrets,
-            intake: Intake::new(settings.body_time, settings.memory),
+            intake: Intake::new(settings.body_time, settings.rooms),
             google: Google::new(keys)?,
             queue,
             metrics: Metrics::default(),

@@ -12,12 +12,14 @@ use super::Inner;
 use super::answer::{self, Answer};
 use crate::google::Denied;
 use crate::guard::{self, Admission};
+use crate::intake::Sender;
 use crate::message::Message;
 use crate::naming;
 use crate::problem::Problem;
 use crate::provider::Provider;
 use crate::providers::{Heard, hear};
 use crate::pushed::Pushed;
+use crate::secrets::Door;
 
 impl Inner {
     pub(super) async fn receive(
@@ -52,8 +54,10 @@ impl Inner {
         if parts.method != Method::POST {
             return Answer::NotPosted;
         }
+        let is_known = signed.is_none() && !matches!(door, Door::Open);
+        let sender = if is_known { Sender::Known } else { Sender::Stranger };
         let headers = parts.headers.clone();
-        let body = match self.intake.take(Request::from_parts(parts.clone(), body)).await {
+        let body = match self.intake.take(sender, Request::from_parts(parts.clone(), body)).await {
             Ok(body) => body,
             Err(error) => return Answer::NotTaken(error),
         };

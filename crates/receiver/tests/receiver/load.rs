@@ -1,10 +1,16 @@
 //! Much at once.
 
+use std::convert::Infallible;
+
+use axum::body::{Body, Bytes};
+use futures::{FutureExt, StreamExt, stream};
 use http::StatusCode;
+use rstest::rstest;
 use serde_json::json;
+use tagger_receiver::intake::Rooms;
 use tagger_receiver::{Provider, Settings};
 
-use crate::support::{Here, SECRET, push, with_secret};
+use crate::support::{Here, SECRET, post, push, with_secret};
 
 #[tokio::test]
 async fn ten_thousand_equal_notifications_are_one_thing_to_look_at() {
@@ -69,4 +75,28 @@ async fn labels_are_bounded_whatever_is_asked_for() {
         "{metrics}"
     );
     assert!(!metrics.contains("x99"));
+}
+
+#[rstest]
+#[case::not_signed_yet("/github", StatusCode::UNAUTHORIZED)]
+#[case::opened("/harbor", StatusCode::BAD_REQUEST)]
+#[tokio::test]
+async fn bodies_of_strangers_take_no_room_of_senders_who_are_known(
+    #[case] path: &str,
+    #[case] small: StatusCode,
+) {
+    let rooms = Rooms { known: 2 * 1024 * 1024, strangers: 1024 * 1024 };
+    let settings = Settings { rooms, open: [Provider::Harbor].into(), ..Settings::default() };
+    let here = Here::with(settings, &[("github", SECRET), ("zot", SECRET)]);
+    let strange = |body: Body| here.ask(post(path, &[("x-hub-signature-256", "sha256=00")], body));
+    let begun = stream::iter([Ok::<_, Infallible>(Bytes::from(vec![b' '; 1024 * 1024 - 1]))]);
+    let mut stalled = Box::pin(strange(Body::from_stream(begun.chain(stream::pending()))));
+    assert!(stalled.as_mut().now_or_never().is_none(), "it is not whole");
+
+    assert_eq!(strange("no".into()).await.status, StatusCode::TOO_MANY_REQUESTS);
+    let large = format!("{}{}", push(Provider::Zot, "v1"), " ".repeat(1024 * 1024));
+    let answer = here.ask(with_secret(Provider::Zot, SECRET, &large)).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
+    drop(stalled);
+    assert_eq!(strange("no".into()).await.status, small);
 }

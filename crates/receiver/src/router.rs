@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::any;
@@ -129,18 +130,23 @@ struct Serving {
 
 async fn by_name(
     State(serving): State<Serving>,
-    Path(name): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     request: Request<Body>,
 ) -> Response {
+    let name = path.map(|Path(name)| name).unwrap_or_default();
     serving.answer(&name, None, request).await
 }
 
 async fn by_secret(
     State(serving): State<Serving>,
-    Path((name, secret)): Path<(String, String)>,
+    path: Result<Path<(String, String)>, PathRejection>,
     request: Request<Body>,
 ) -> Response {
-    serving.answer(&name, Some(&secret), request).await
+    // What is no text is nobody's path and nobody's secret.
+    match path {
+        Ok(Path((name, secret))) => serving.answer(&name, Some(&secret), request).await,
+        Err(_) => serving.answer("", None, request).await,
+    }
 }
 
 async fn nowhere(State(serving): State<Serving>, request: Request<Body>) -> Response {

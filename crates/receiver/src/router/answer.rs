@@ -14,8 +14,8 @@ use crate::queue::Full;
 /// Who asks whether it may send, by the specification of CloudEvents over HTTP, and what it is answered.
 const ORIGIN: &str = "webhook-request-origin";
 const ALLOWED_ORIGIN: HeaderName = HeaderName::from_static("webhook-allowed-origin");
-const CLOSE: HeaderValue = HeaderValue::from_static("close");
 const ALLOWED_RATE: HeaderName = HeaderName::from_static("webhook-allowed-rate");
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +76,20 @@ impl Answer {
         }
     }
 
+    /// Whether the connection stays for a further request. Only whoever was let in is given these answers; what a stranger may be
+    /// given frees its place, of which there are so many and no more.
+    fn keeps_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::Taken(..)
+                | Self::Nothing(_)
+                | Self::Handshake(_)
+                | Self::Consent(_)
+                | Self::Wrong(_)
+                | Self::Full(_)
+        )
+    }
+
     fn text(&self) -> String {
         match self {
             Self::Taken(1, unusable) => format!("1 tag will be looked at\n{}", line(unusable.as_ref())),
@@ -101,6 +115,9 @@ impl From<Answer> for Response {
     fn from(answer: Answer) -> Self {
         let mut response = (answer.status(), answer.text()).into_response();
         let headers = response.headers_mut();
+        if !answer.keeps_connection() {
+            headers.insert(CONNECTION, CLOSE);
+        }
         match answer {
             Answer::Handshake(_) => {
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -112,11 +129,6 @@ impl From<Answer> for Response {
             }
             Answer::Refused => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-                headers.insert(CONNECTION, CLOSE);
-            }
-            // Who knows no secret keeps no connection, of which there are so many and no more.
-            Answer::Nowhere => {
-                headers.insert(CONNECTION, CLOSE);
             }
             Answer::NotPosted => {
                 headers.insert(ALLOW, HeaderValue::from_static("POST"));

@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
+use rstest::rstest;
 use tagger_receiver::server::{Limits, ServeError, serve};
 use tagger_receiver::{Provider, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -181,18 +182,23 @@ async fn a_connection_serves_many_requests_and_the_end_lets_the_last_one_finish(
     timeout(PATIENCE, served.task).await.expect("it ends").unwrap().unwrap();
 }
 
+// The place is free long before a connection would be closed for being idle.
+#[rstest]
+#[case::no_secret("POST /distribution", "", "401")]
+#[case::a_wrong_signature("POST /github", "x-hub-signature-256: sha256=00\r\n", "401")]
+#[case::a_signature_that_is_not_looked_at("GET /github", "x-hub-signature-256: sha256=00\r\n", "405")]
+#[case::nobody_s("POST /no-such-thing", "", "404")]
+#[case::no_text("POST /quay/%FF", "", "404")]
 #[tokio::test]
-async fn strangers_keep_no_connection() {
-    let served = Served::start(SHORT, Settings::default());
-    for (path, status) in [("/distribution", "401"), ("/no-such-thing", "404")] {
-        let mut connection = served.connect().await;
-        let request = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{{}}");
-        connection.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        timeout(PATIENCE, connection.read_to_end(&mut answer)).await.expect("it is closed").unwrap();
-        let answer = String::from_utf8(answer).unwrap();
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
-    }
-    served.end.send(()).unwrap();
-    served.task.await.unwrap().unwrap();
+async fn strangers_keep_no_connection(#[case] asked: &str, #[case] header: &str, #[case] status: &str) {
+    let served = Served::start(Limits { connections: 1, ..SHORT }, Settings::default());
+    let mut stranger = served.connect().await;
+    let request = format!("{asked} HTTP/1.1\r\nhost: x\r\n{header}content-length: 2\r\n\r\n{{}}");
+    stranger.write_all(request.as_bytes()).await.unwrap();
+    assert_eq!(
+        served.notify().await,
+        "HTTP/1.1 202 Accepted",
+        "its place is another's, though it holds its end"
+    );
+    assert!(first_line(&mut stranger).await.starts_with(&format!("HTTP/1.1 {status} ")));
 }

@@ -1,4 +1,4 @@
-//! A proxy in front of a registry, or of images in memory, that counts what passes and breaks what it is told to.
+//! A proxy in front of a registry, of images in memory or of an API server, that counts what passes and breaks what it is told to.
 //!
 //! ```no_run
 //! # async fn example(registry: &tagger_testkit::registry::Registry) -> anyhow::Result<()> {

@@ -1,0 +1,3 @@
+//! What a cluster goes through: upgrades, outages, faults of the API, removal. Each heals with no person.
+
+mod upgrades;

@@ -177,6 +177,17 @@ impl Proxy {
         }
     }
 
+    /// Breaks every connection, and goes on.
+    pub async fn break_connections(&self) -> Result<()> {
+        let server = lock(&self.server).take();
+        if let Some(server) = server {
+            server.abort();
+            // Only when the task is gone is its port free.
+            let _ = server.await;
+        }
+        self.start_again().await
+    }
+
     /// Listens again, on the same port.
     pub async fn start_again(&self) -> Result<()> {
         if lock(&self.server).is_some() {

@@ -27,6 +27,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use crate::events::{Events, Tone};
 use crate::retries::{Retries, until};
 use crate::suspended::Suspended;
+use crate::tags::CONFLICTED;
 use crate::watching::kept;
 pub(crate) use index::Index;
 pub(crate) use object::{Served, Workload};
@@ -152,6 +153,7 @@ async fn reconcile(workload: Arc<Workload>, context: Arc<Context>) -> Result<Act
     if targets.is_empty() {
         if workload.is_ours_in_part {
             rollout::give_back(&context.client, context.served, &workload).await?;
+            return Ok(Action::requeue(CONFLICTED));
         }
         context.retries.forget(uid(&workload));
         return Ok(Action::await_change());
@@ -163,7 +165,7 @@ async fn reconcile(workload: Arc<Workload>, context: Arc<Context>) -> Result<Act
     let by = rollout::roll_out(&context.client, context.served, &workload, &targets).await?;
     context.retries.forget(uid(&workload));
     context.tell_rolled_out(&workload, &targets, by);
-    Ok(Action::await_change())
+    Ok(if by == By::Nobody { Action::requeue(CONFLICTED) } else { Action::await_change() })
 }
 
 fn after_error(workload: Arc<Workload>, error: &rollout::Error, context: Arc<Context>) -> Action {

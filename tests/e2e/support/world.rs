@@ -40,8 +40,13 @@ impl World {
     pub async fn without_operator(assets: &Assets) -> (ControlPlane, Registry) {
         let control_plane = ControlPlane::start(assets, &ControlPlaneOptions::default()).await.unwrap();
         let registry = Registry::start(assets, &RegistryOptions::default()).await.unwrap();
-        control_plane.kubectl().run(&installation(&control_plane, &manifests())).await.unwrap();
+        Self::install(&control_plane).await;
         (control_plane, registry)
+    }
+
+    /// Applies the manifests.
+    pub async fn install(control_plane: &ControlPlane) {
+        control_plane.kubectl().run(&installation(control_plane, &manifests())).await.unwrap();
     }
 
     /// An operator that may ask the registry.

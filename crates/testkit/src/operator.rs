@@ -81,6 +81,8 @@ impl Operator {
             .env("KUBECONFIG", options.kubeconfig.as_ref().unwrap_or(&own))
             .env("TAGGER_RECEIVER_ADDRESS", format!("127.0.0.1:{receiver}"))
             .env("TAGGER_DRAIN", "0")
+            // One that was killed is started again at once.
+            .env("TAGGER_LEASE_DURATION", "2")
             .envs(options.environment.iter().map(|(name, value)| (name, value)))
             .arg("run")
             .args(["--admission-address", &format!("127.0.0.1:{admission}")])

@@ -37,7 +37,7 @@
     fieldRef:
       fieldPath: metadata.name
 {{- include "tagger.variable" (list "TAGGER_LEASE" $name) }}
-{{- include "tagger.variable" (list "TAGGER_OWNER" $name) }}
+{{- include "tagger.variable" (list "TAGGER_REGISTRATION_OWNER" $name) }}
 {{- include "tagger.variable" (list "TAGGER_ADMISSION_SERVICE" (printf "%s-admission" $name)) }}
 {{- range $variable, $port := dict
   "TAGGER_ADMISSION_ADDRESS" .Values.ports.admission

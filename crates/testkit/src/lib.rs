@@ -11,6 +11,7 @@ pub mod attachment;
 pub mod authority;
 mod client_certificate;
 pub mod control_plane;
+pub mod helm;
 pub mod image;
 pub mod kubectl;
 pub mod kubelet;

@@ -127,11 +127,10 @@ fn objects(text: &str) -> Result<Vec<Value>> {
 /// Takes away what says that Helm looks after an object, for here nobody does.
 fn forget_helm(object: &mut Value) {
     for part in ["labels", "annotations"] {
-        let Some(texts) = object["metadata"][part].as_object_mut() else { continue };
+        let Some(metadata) = object["metadata"].as_object_mut() else { continue };
+        let Some(texts) = metadata.get_mut(part).and_then(Value::as_object_mut) else { continue };
         texts.retain(|name, value| !name.starts_with("helm.sh/") && value != "Helm");
-        if texts.is_empty()
-            && let Some(metadata) = object["metadata"].as_object_mut()
-        {
+        if texts.is_empty() {
             metadata.remove(part);
         }
     }
@@ -166,6 +165,14 @@ mod tests {
         }});
         forget_helm(&mut object);
         assert_eq!(object, json!({ "metadata": { "labels": { "app.kubernetes.io/name": "tagger" } } }));
+    }
+
+    #[test]
+    fn what_is_not_there_stays_away() {
+        let object = json!({ "metadata": { "name": "tagger" } });
+        let mut same = object.clone();
+        forget_helm(&mut same);
+        assert_eq!(same, object);
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Helm {
     /// What Helm's lint has against a chart with these values, warnings as well.
     pub fn lint(&self, rendering: &Rendering) -> Result<Vec<Value>> {
         let request = json!({
-            "do": "lint", "chart": rendering.chart, "values": rendering.values,
+            "do": "lint", "chart": rendering.chart, "values": rendering.values, "namespace": rendering.namespace,
             "kube_version": format!("v{}.0", rendering.kubernetes),
         });
         Ok(serde_json::from_value(self.one(request)?)?)

@@ -24,10 +24,10 @@ def render(chart, values, **options):
     return json.loads(text)
 
 
-def lint(chart, values, kube_version):
-    """What Helm has to say against the chart."""
-    report = helm_python.lint(chart, values, strict=True, kube_version=kube_version)
-    return [message for message in report["messages"] if message["severity"] > 1] + report["errors"]
+def lint(chart, values, **options):
+    """What Helm has to say against the chart; advice is left out."""
+    report = helm_python.lint(chart, values, strict=True, **options)
+    return [message for message in report["messages"] if message["severity"] > 1]
 
 
 def validate(objects, version):

@@ -37,6 +37,7 @@
     fieldRef:
       fieldPath: metadata.name
 {{- include "tagger.variable" (list "TAGGER_LEASE" $name) }}
+{{- include "tagger.variable" (list "TAGGER_LEASE_DURATION" (toString (int .Values.leaderElection.leaseDurationSeconds))) }}
 {{- include "tagger.variable" (list "TAGGER_REGISTRATION_OWNER" $name) }}
 {{- include "tagger.variable" (list "TAGGER_ADMISSION_SERVICE" (printf "%s-admission" $name)) }}
 {{- range $variable, $port := dict

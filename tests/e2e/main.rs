@@ -16,6 +16,7 @@ mod program;
 mod receiver;
 mod registries_conf;
 mod replicas;
+mod restored;
 mod story;
 mod support;
 mod tags;

@@ -9,6 +9,7 @@ pub mod artifact;
 pub mod assets;
 pub mod attachment;
 pub mod authority;
+pub mod balancer;
 mod client_certificate;
 pub mod control_plane;
 pub mod helm;

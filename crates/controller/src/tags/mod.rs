@@ -31,6 +31,7 @@ use crate::matching::Repositories;
 use crate::suspended::Suspended;
 use crate::watching::kept;
 use crate::workloads::Index;
+pub(crate) use reconcile::CONFLICTED;
 use reconcile::Context;
 pub(crate) use requests::Requests;
 

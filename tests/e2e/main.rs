@@ -15,6 +15,8 @@ mod outages;
 mod program;
 mod receiver;
 mod registries_conf;
+mod replicas;
+mod restored;
 mod story;
 mod support;
 mod tags;

@@ -12,6 +12,7 @@ pub mod authority;
 pub mod balancer;
 mod client_certificate;
 pub mod control_plane;
+pub mod helm;
 pub mod image;
 pub mod kubectl;
 pub mod kubelet;

@@ -19,14 +19,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The namespace that the operator lives in, and the name of its account.
 const TAGGER: &str = "tagger";
 
-/// The words that have kubectl install the manifests.
+/// The manifests that an operator outside of the cluster needs: all but itself, and what is about its Pods.
+const NEEDED: [&str; 4] = ["00_crd.yaml", "01_rbac.yaml", "02_admission.yaml", "03_receiver.yaml"];
+
+/// The words that have kubectl install what an operator outside of the cluster needs.
 ///
 /// kubectl refuses fields that an old server does not know, such as the rules in CEL, where the server itself drops them: there it
 /// must be told not to look.
 pub fn installation(control_plane: &ControlPlane, manifests: &Path) -> Vec<String> {
     let lenient = (control_plane.version().minor < 25).then(|| "--validate=false".to_owned());
-    let words = ["apply".to_owned(), "--filename".to_owned(), manifests.display().to_string()];
-    words.into_iter().chain(lenient).collect()
+    let files = NEEDED.iter().map(|name| format!("--filename={}", manifests.join(name).display()));
+    ["apply".to_owned()].into_iter().chain(files).chain(lenient).collect()
 }
 
 /// What an operator is started with, beside its flags.

@@ -5,4 +5,5 @@ mod api_faults;
 mod control_plane;
 mod deletion;
 mod ground;
+mod uninstall;
 mod upgrades;

@@ -5,12 +5,15 @@ mod cluster;
 mod crowd;
 mod farm;
 mod figures;
+mod goals;
 mod mirror;
 mod plugin;
 mod poll;
 mod processor;
+mod push;
 mod receiver;
-mod rollout;
+mod scale;
+mod stored;
 mod tags;
 mod writes;
 
@@ -36,7 +39,9 @@ pub(crate) enum Bench {
     /// Measure `kubectl tag status` beside `kubectl get tags`, and the size of the plugin
     Plugin(plugin::Options),
     /// Measure from a push, and from a poll, to the Deployment that runs the image
-    Rollout(rollout::Options),
+    Push(push::Options),
+    /// Measure an operator of very many Tags: memory, start, a list anew, and what it uses while nothing happens
+    Scale(scale::Options),
 }
 
 /// Measures, with release builds: a slow measuring program would be what is measured.
@@ -50,7 +55,8 @@ pub(crate) async fn run(what: Bench) -> Result<()> {
         Bench::Poll(options) => poll::run(&options).await,
         Bench::Receiver(options) => receiver::run(&options).await,
         Bench::Plugin(options) => plugin::run(&options).await,
-        Bench::Rollout(options) => rollout::run(&options).await,
+        Bench::Push(options) => push::run(&options).await,
+        Bench::Scale(options) => scale::run(&options).await,
     }
 }
 

@@ -75,6 +75,11 @@ impl Operator {
         self.process().take().map_or(Ok(()), |mut process| process.stop())
     }
 
+    /// Where the operator answers admission reviews: host and port, over TLS.
+    pub fn admission(&self) -> String {
+        format!("127.0.0.1:{}", self.ports[0].number())
+    }
+
     /// Where the operator takes push notifications: a URL without a path.
     pub fn receiver(&self) -> String {
         self.url(2)

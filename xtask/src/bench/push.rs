@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The shortest interval that a Tag may have, and the most that is added to it.
 const INTERVAL: &str = "30s";
 
-/// The flags of `bench rollout`.
+/// The flags of `bench push`.
 #[derive(Args)]
 pub(crate) struct Options {
     /// How many images are pushed, one after the other

@@ -1,5 +1,6 @@
 //! What the project is measured by: `cargo xtask bench <what>`.
 
+mod admission;
 mod arrivals;
 mod cluster;
 mod crowd;
@@ -25,6 +26,9 @@ use crate::cargo;
 /// What can be measured.
 #[derive(Subcommand)]
 pub(crate) enum Bench {
+    /// Measure the admission webhook: how fast it answers, its memory, what it adds to a write through the API server, and
+    /// whether registries that hang matter to it
+    Admission(admission::Options),
     /// Measure how long cold Tags take to be Ready, beside what registry and API server need for the same requests by
     /// themselves, and the operator's memory
     Tags(tags::Options),
@@ -50,6 +54,7 @@ pub(crate) async fn run(what: Bench) -> Result<()> {
         return in_release();
     }
     match what {
+        Bench::Admission(options) => admission::run(&options).await,
         Bench::Tags(options) => tags::run(&options).await,
         Bench::Mirror(options) => mirror::run(&options).await,
         Bench::Poll(options) => poll::run(&options).await,

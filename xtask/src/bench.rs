@@ -13,6 +13,7 @@ mod poll;
 mod processor;
 mod push;
 mod receiver;
+mod rollout;
 mod scale;
 mod stored;
 mod tags;
@@ -44,6 +45,8 @@ pub(crate) enum Bench {
     Plugin(plugin::Options),
     /// Measure from a push, and from a poll, to the Deployment that runs the image
     Push(push::Options),
+    /// Measure the roll-out of one Tag to very many Deployments, and what another user of the API server has of it
+    Rollout(rollout::Options),
     /// Measure an operator of very many Tags: memory, start, a list anew, and what it uses while nothing happens
     Scale(scale::Options),
 }
@@ -61,6 +64,7 @@ pub(crate) async fn run(what: Bench) -> Result<()> {
         Bench::Receiver(options) => receiver::run(&options).await,
         Bench::Plugin(options) => plugin::run(&options).await,
         Bench::Push(options) => push::run(&options).await,
+        Bench::Rollout(options) => rollout::run(&options).await,
         Bench::Scale(options) => scale::run(&options).await,
     }
 }

@@ -97,12 +97,13 @@ impl Pattern {
         Ok((key, tag))
     }
 
-    /// A Tag in this namespace that nobody has seen yet, with its key. It follows nothing that a registry could be asked for.
+    /// A Tag in this namespace that nobody has seen yet, with its key. It wants a generation that can't be, so that its status says
+    /// something without a registry's being asked.
     pub(crate) fn unseen(&self, namespace: &str, name: &str) -> Result<(String, Value)> {
         let (_, mut tag) = self.of(usize::try_from(u32::MAX)?)?;
         tag["metadata"]["namespace"] = json!(namespace);
         tag["metadata"]["name"] = json!(name);
-        tag["spec"] = json!({ "from": "this is no reference" });
+        tag["spec"]["generation"] = json!(7);
         tag.as_object_mut().map(|tag| tag.remove("status"));
         Ok((format!("{TAGS}/{namespace}/{name}"), tag))
     }

@@ -4,13 +4,14 @@
 //! takes memory: what is allocated between things that stay leaves holes, which a process keeps.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::Resource;
 use kube::core::NamespaceResourceScope;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use tagger_api::annotations::IMPORT;
+use tagger_api::annotations::{IMPORT, PUSHED};
 use tagger_api::{Tag, TagSpec, TagStatus};
 
 /// A Tag, or what is left of one that can't be decoded. One of them must not hide the others.
@@ -42,19 +43,24 @@ struct Metadata {
     annotations: Option<Annotations>,
 }
 
+/// Those that are read here.
 #[derive(Deserialize)]
 struct Annotations {
-    /// The only one that is read here.
     #[serde(rename = "images.io/import")]
     import: Option<String>,
+    #[serde(rename = "images.io/pushed")]
+    pushed: Option<String>,
 }
 
 impl From<Metadata> for ObjectMeta {
     fn from(metadata: Metadata) -> Self {
         let Metadata { name, namespace, uid, resource_version, generation, deletion_timestamp, annotations } =
             metadata;
-        let import = annotations.and_then(|annotations| annotations.import);
-        let annotations = import.map(|import| [(IMPORT.to_owned(), import)].into());
+        let annotations = annotations.map(|Annotations { import, pushed }| {
+            let read = [(IMPORT, import), (PUSHED, pushed)];
+            read.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+        });
+        let annotations = annotations.filter(|read: &BTreeMap<_, _>| !read.is_empty());
         Self {
             name,
             namespace,
@@ -128,7 +134,7 @@ mod tests {
         let metadata = json!({
             "name": "myapp", "namespace": "dev", "uid": "1-2", "resourceVersion": "7", "generation": 3,
             "creationTimestamp": "2026-01-01T00:00:00Z", "deletionTimestamp": "2026-01-02T00:00:00Z", "labels": { "a": "b" },
-            "annotations": { IMPORT: r#"{"generation":1}"#, "kubectl.kubernetes.io/last-applied-configuration": "{}" },
+            "annotations": { IMPORT: r#"{"generation":1}"#, PUSHED: "1", "kubectl.kubernetes.io/last-applied-configuration": "{}" },
             "managedFields": [{ "manager": "x", "fieldsType": "FieldsV1", "fieldsV1": { "f:spec": { "f:from": {} } } }],
         });
         let mut object =
@@ -151,7 +157,7 @@ mod tests {
         assert_eq!(metadata.name.as_deref().zip(metadata.namespace.as_deref()), Some(("myapp", "dev")));
         assert_eq!(metadata.uid.as_deref().zip(metadata.resource_version.as_deref()), Some(("1-2", "7")));
         assert_eq!((metadata.generation, metadata.deletion_timestamp.is_some()), (Some(3), true));
-        assert_eq!(metadata.annotations.as_ref().unwrap().keys().collect::<Vec<_>>(), [IMPORT]);
+        assert_eq!(metadata.annotations.as_ref().unwrap().keys().collect::<Vec<_>>(), [IMPORT, PUSHED]);
         assert!(metadata.labels.is_none() && metadata.managed_fields.is_none());
     }
 

@@ -5,12 +5,14 @@ mod cached;
 mod decoding;
 pub(crate) mod outcome;
 pub(crate) mod reconcile;
+mod relayed;
 mod requests;
 mod uploaded;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use futures::stream::select;
 use futures::{Stream, StreamExt};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::controller::{Config, Controller};
@@ -23,6 +25,7 @@ use tagger_api::{Tag, TagSpec};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::leadership;
 use crate::matching::Repositories;
 use crate::suspended::Suspended;
 use crate::watching::kept;
@@ -49,12 +52,14 @@ pub(crate) struct Watched {
     pub(crate) stored: watch::Sender<bool>,
     /// The Tags whose jobs and looks ended, and those that a registry told of.
     pub(crate) endings: mpsc::UnboundedReceiver<ObjectRef<Tag>>,
+    /// Becomes true with each term of this process.
+    pub(crate) began: watch::Receiver<bool>,
 }
 
 /// Watches the Tags until told to stop. `listed` is called when all of them are known.
 pub(crate) async fn run(
     context: Arc<Context>,
-    Watched { index, suspended, workloads, repositories, writer, stored, mut endings }: Watched,
+    Watched { index, suspended, workloads, repositories, writer, stored, mut endings, began }: Watched,
     listed: impl FnOnce() + Send + 'static,
     stop: CancellationToken,
 ) {
@@ -82,9 +87,12 @@ pub(crate) async fn run(
     });
     let (changed, relisted) = kept(events, writer);
     Controller::for_stream(changed, reader)
-        .reconcile_all_on(relisted.inspect(move |()| {
-            stored.send_replace(true);
-        }))
+        .reconcile_all_on(select(
+            leadership::terms(began),
+            relisted.inspect(move |()| {
+                stored.send_replace(true);
+            }),
+        ))
         .reconcile_on(futures::stream::poll_fn(move |task| endings.poll_recv(task)))
         .with_config(Config::default().concurrency(LOOKS))
         .graceful_shutdown_on(stop.cancelled_owned())

@@ -31,6 +31,7 @@ use crate::suspended::Suspended;
 use crate::watching::kept;
 use crate::workloads::Index;
 use decoding::Seen;
+pub(crate) use reconcile::CONFLICTED;
 use reconcile::Context;
 pub(crate) use requests::Requests;
 

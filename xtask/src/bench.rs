@@ -4,6 +4,7 @@ mod admission;
 mod arrivals;
 mod cluster;
 mod crowd;
+mod failover;
 mod farm;
 mod figures;
 mod goals;
@@ -47,14 +48,17 @@ pub(crate) enum Bench {
     Push(push::Options),
     /// Measure the roll-out of one Tag to very many Deployments, and what another user of the API server has of it
     Rollout(rollout::Options),
+    /// Measure how long it takes until another replica reconciles, when the one that does so goes or is killed, and whether
+    /// anything is done twice
+    Failover(failover::Options),
     /// Measure an operator of very many Tags: memory, start, a list anew, and what it uses while nothing happens
     Scale(scale::Options),
 }
 
-/// Measures, with release builds: a slow measuring program would be what is measured.
+/// Measures a release build, by a program that is as fast: a slow one would be what is measured.
 pub(crate) async fn run(what: Bench) -> Result<()> {
     if cfg!(debug_assertions) {
-        return in_release();
+        return again();
     }
     match what {
         Bench::Admission(options) => admission::run(&options).await,
@@ -65,14 +69,15 @@ pub(crate) async fn run(what: Bench) -> Result<()> {
         Bench::Plugin(options) => plugin::run(&options).await,
         Bench::Push(options) => push::run(&options).await,
         Bench::Rollout(options) => rollout::run(&options).await,
+        Bench::Failover(options) => failover::run(&options).await,
         Bench::Scale(options) => scale::run(&options).await,
     }
 }
 
-/// Runs this very task again, by a release build of this program.
-fn in_release() -> Result<()> {
+/// Runs this very task again, by a fast build of this program.
+fn again() -> Result<()> {
     let given: Vec<String> = std::env::args().skip(1).collect();
-    let mut arguments = vec!["run", "--release", "--package", "xtask", "--"];
+    let mut arguments = vec!["run", "--profile", "measure", "--package", "xtask", "--"];
     arguments.extend(given.iter().map(String::as_str));
     cargo::cargo(&arguments)
 }

@@ -24,14 +24,24 @@ fn every_object_says_where_it_is_and_no_two_are_the_same() {
         for object in &case.objects {
             let kind = object["kind"].as_str().unwrap();
             let metadata = &object["metadata"];
-            assert_eq!(metadata["namespace"].is_null(), OF_THE_CLUSTER.contains(&kind), "{}: {object}", case.name);
+            assert_eq!(
+                metadata["namespace"].is_null(),
+                OF_THE_CLUSTER.contains(&kind),
+                "{}: {object}",
+                case.name
+            );
             let key = (kind, metadata["namespace"].to_string(), metadata["name"].to_string());
             assert!(known.insert(key.clone()), "{}: {key:?} is there twice", case.name);
             let labels = &metadata["labels"];
             let all = case.name.starts_with("ci/all");
             assert_eq!(labels["app.kubernetes.io/managed-by"], "Helm", "{}: {key:?}", case.name);
             assert_eq!(labels["team"].is_null(), !all, "{}: {key:?} has the labels of all", case.name);
-            assert_eq!(metadata["annotations"]["example.com/owner"].is_null(), !all, "{}: {key:?}", case.name);
+            assert_eq!(
+                metadata["annotations"]["example.com/owner"].is_null(),
+                !all,
+                "{}: {key:?}",
+                case.name
+            );
         }
     }
 }
@@ -60,7 +70,10 @@ fn every_selector_is_of_pods_that_are_there() {
             let (labels, _) = pod(deployment).unwrap();
             let selector = &deployment["spec"]["selector"]["matchLabels"];
             assert!(selects(selector, labels), "{}", case.name);
-            assert!(selector["team"].is_null() && selector["app.kubernetes.io/version"].is_null(), "it can't be changed");
+            assert!(
+                selector["team"].is_null() && selector["app.kubernetes.io/version"].is_null(),
+                "it can't be changed"
+            );
         }
         for policy in case.of("NetworkPolicy") {
             let selector = &policy["spec"]["podSelector"]["matchLabels"];
@@ -68,7 +81,11 @@ fn every_selector_is_of_pods_that_are_there() {
             let mut opened = BTreeSet::new();
             for rule in policy["spec"]["ingress"].as_array().unwrap() {
                 for port in rule["ports"].as_array().unwrap() {
-                    assert!(ports.iter().any(|there| there["containerPort"] == port["port"]), "{}: {policy}", case.name);
+                    assert!(
+                        ports.iter().any(|there| there["containerPort"] == port["port"]),
+                        "{}: {policy}",
+                        case.name
+                    );
                     opened.insert(port["port"].as_i64().unwrap());
                 }
             }
@@ -95,7 +112,12 @@ fn ports_have_the_names_that_the_services_are_known_by() {
             .into_iter()
             .map(|port| port["name"].as_str().unwrap())
             .collect();
-        assert_eq!(names, ["admission", "health", "receiver", "docker-webhooks", "quay-webhooks"], "{}", case.name);
+        assert_eq!(
+            names,
+            ["admission", "health", "receiver", "docker-webhooks", "quay-webhooks"],
+            "{}",
+            case.name
+        );
         let called: BTreeSet<&str> =
             case.of("Service").filter_map(|service| service["metadata"]["name"].as_str()).collect();
         let own = if case.name.starts_with("ci/all") { "image-tagger" } else { "tagger" };
@@ -113,8 +135,12 @@ fn every_mount_has_its_volume_and_every_volume_is_mounted() {
             let names = |list: &Value| -> BTreeSet<String> {
                 list.as_array().into_iter().flatten().map(|it| it["name"].to_string()).collect()
             };
-            let mounted: BTreeSet<String> =
-                spec["containers"].as_array().unwrap().iter().flat_map(|it| names(&it["volumeMounts"])).collect();
+            let mounted: BTreeSet<String> = spec["containers"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .flat_map(|it| names(&it["volumeMounts"]))
+                .collect();
             assert_eq!(mounted, names(&spec["volumes"]), "{}", case.name);
         }
     }
@@ -128,7 +154,8 @@ fn the_certificate_of_cert_manager_is_for_the_service_and_is_what_tagger_serves(
         let leaf = case.of("Certificate").find(|it| it["metadata"]["name"] == "tagger-admission").unwrap();
         assert_eq!(leaf["spec"]["dnsNames"][0], format!("tagger-admission.{NAMESPACE}.svc"), "{}", case.name);
         let volumes = &case.operator()["spec"]["template"]["spec"]["volumes"];
-        let expected = json!({ "name": "certificate", "secret": { "secretName": leaf["spec"]["secretName"] } });
+        let expected =
+            json!({ "name": "certificate", "secret": { "secretName": leaf["spec"]["secretName"] } });
         assert_eq!(volumes[0], expected, "{}", case.name);
         let issuer = &leaf["spec"]["issuerRef"];
         let own = case.of("Issuer").find(|it| it["metadata"]["name"] == issuer["name"]);

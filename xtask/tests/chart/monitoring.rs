@@ -12,7 +12,8 @@ fn whole() -> &'static Case {
 fn the_monitor_finds_one_service_and_a_port_of_it() {
     let monitor = whole().of("ServiceMonitor").next().unwrap();
     let selector = &monitor["spec"]["selector"]["matchLabels"];
-    let found: Vec<_> = whole().of("Service").filter(|it| selects(selector, &it["metadata"]["labels"])).collect();
+    let found: Vec<_> =
+        whole().of("Service").filter(|it| selects(selector, &it["metadata"]["labels"])).collect();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0]["spec"]["ports"][0]["name"], monitor["spec"]["endpoints"][0]["port"]);
 }
@@ -24,14 +25,18 @@ fn alerts_and_dashboard_are_those_of_the_files() {
     assert_eq!(rule.is_some(), alerts.is_some());
     if let (Some(rule), Some(alerts)) = (rule, alerts) {
         let alerts: Value = serde_yaml_ng::from_str(&alerts).unwrap();
-        let (rendered, written) = (rule["spec"]["groups"].as_array().unwrap(), alerts["groups"].as_array().unwrap());
+        let (rendered, written) =
+            (rule["spec"]["groups"].as_array().unwrap(), alerts["groups"].as_array().unwrap());
         assert_eq!(rendered.len(), written.len());
         for (rendered, written) in rendered.iter().zip(written) {
             for (rendered, written) in
                 rendered["rules"].as_array().unwrap().iter().zip(written["rules"].as_array().unwrap())
             {
                 assert_eq!(rendered["expr"], written["expr"]);
-                assert_eq!(rendered["annotations"], written["annotations"], "what Prometheus fills in is left to it");
+                assert_eq!(
+                    rendered["annotations"], written["annotations"],
+                    "what Prometheus fills in is left to it"
+                );
                 let is_alert = written["alert"].is_string();
                 assert_eq!(rendered["labels"]["team"] == "platform", is_alert, "{rendered}");
             }

@@ -12,7 +12,8 @@ use crate::rendered::{CASES, own_values};
 const NOT_A_FLAG: [&str; 1] = ["CACHE_REGISTRY_PASSWORD"];
 
 /// Flags that the chart has no value for, and why.
-const NO_VALUE: [(&str, &str); 1] = [("TAGGER_ADMISSION_URL", "it is for an operator outside of the cluster")];
+const NO_VALUE: [(&str, &str); 1] =
+    [("TAGGER_ADMISSION_URL", "it is for an operator outside of the cluster")];
 
 /// The flags of `tagger run`: the variable of each, and its default.
 fn flags() -> BTreeMap<String, String> {
@@ -28,7 +29,8 @@ fn flags() -> BTreeMap<String, String> {
 
 fn environment() -> impl Iterator<Item = (&'static str, &'static Value)> {
     CASES.iter().flat_map(|case| {
-        let variables = case.operator()["spec"]["template"]["spec"]["containers"][0]["env"].as_array().unwrap();
+        let variables =
+            case.operator()["spec"]["template"]["spec"]["containers"][0]["env"].as_array().unwrap();
         variables.iter().map(|variable| (case.name.as_str(), variable))
     })
 }
@@ -45,8 +47,10 @@ fn every_variable_is_one_that_the_program_knows() {
 
 #[test]
 fn every_flag_of_the_program_can_be_set_by_a_value() {
-    let set: BTreeSet<&str> =
-        environment().filter(|(at, _)| at.starts_with("ci/all")).map(|(_, it)| it["name"].as_str().unwrap()).collect();
+    let set: BTreeSet<&str> = environment()
+        .filter(|(at, _)| at.starts_with("ci/all"))
+        .map(|(_, it)| it["name"].as_str().unwrap())
+        .collect();
     for flag in flags().keys().filter(|flag| !NO_VALUE.iter().any(|(name, _)| name == flag)) {
         assert!(set.contains(flag.as_str()), "ci/all.yaml sets no {flag}: give it a value in the chart");
     }
@@ -60,7 +64,9 @@ fn the_program_takes_what_it_is_told() {
         let run = command.find_subcommand("run").unwrap();
         let mut words = vec!["tagger".to_owned(), "run".to_owned()];
         for variable in container["env"].as_array().unwrap() {
-            let (Some(name), Some(value)) = (variable["name"].as_str(), variable["value"].as_str()) else { continue };
+            let (Some(name), Some(value)) = (variable["name"].as_str(), variable["value"].as_str()) else {
+                continue;
+            };
             let of = |argument: &&clap::Arg| argument.get_env().is_some_and(|env| env == name);
             let Some(flag) = run.get_arguments().find(of) else { continue };
             let long = flag.get_long().unwrap();
@@ -84,7 +90,9 @@ fn values_that_the_program_has_defaults_for_are_its_defaults() {
     let flags = flags();
     let mut compared = 0;
     for (at, variable) in environment().filter(|(at, _)| at.starts_with("ci/default")) {
-        let (Some(name), Some(value)) = (variable["name"].as_str(), variable["value"].as_str()) else { continue };
+        let (Some(name), Some(value)) = (variable["name"].as_str(), variable["value"].as_str()) else {
+            continue;
+        };
         if !other.contains(&name) && flags[name] != value {
             panic!("{at}: {name} is {value}, and {} in the program", flags[name]);
         }

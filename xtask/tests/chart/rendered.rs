@@ -44,7 +44,8 @@ impl Case {
 
     /// The Deployment of Tagger itself.
     pub(crate) fn operator(&self) -> &Value {
-        let is_ours = |object: &&Value| object["spec"]["template"]["spec"]["containers"][0]["name"] == "tagger";
+        let is_ours =
+            |object: &&Value| object["spec"]["template"]["spec"]["containers"][0]["name"] == "tagger";
         self.of("Deployment").find(is_ours).unwrap()
     }
 }
@@ -58,7 +59,10 @@ pub(crate) fn render(values: Value) -> Result<Rendered> {
 pub(crate) fn objects(rendered: &Rendered) -> Vec<Value> {
     let texts = rendered.iter().filter(|(template, _)| !template.ends_with(".txt")).map(|(_, text)| text);
     let documents = texts.flat_map(|text| serde_yaml_ng::Deserializer::from_str(text));
-    documents.map(|document| Value::deserialize(document).unwrap()).filter(|object| !object.is_null()).collect()
+    documents
+        .map(|document| Value::deserialize(document).unwrap())
+        .filter(|object| !object.is_null())
+        .collect()
 }
 
 /// The Pods that an object makes: their labels and their specification.

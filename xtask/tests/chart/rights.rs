@@ -19,7 +19,11 @@ fn no_right_is_a_wildcard() {
         for (role, rule) in rules(case) {
             for field in ["apiGroups", "resources", "verbs"] {
                 let words = texts(rule, field);
-                assert!(!words.is_empty() && words.iter().all(|word| !word.contains('*')), "{}: {role}", case.name);
+                assert!(
+                    !words.is_empty() && words.iter().all(|word| !word.contains('*')),
+                    "{}: {role}",
+                    case.name
+                );
             }
         }
     }
@@ -27,10 +31,20 @@ fn no_right_is_a_wildcard() {
 
 #[test]
 fn nothing_may_be_made_that_would_give_more_rights() {
-    let raising: [&str; 8] =
-        ["roles", "clusterroles", "rolebindings", "clusterrolebindings", "serviceaccounts/token", "pods/exec", "nodes", "users"];
+    let raising: [&str; 8] = [
+        "roles",
+        "clusterroles",
+        "rolebindings",
+        "clusterrolebindings",
+        "serviceaccounts/token",
+        "pods/exec",
+        "nodes",
+        "users",
+    ];
     for case in CASES.iter() {
-        for (_, rule) in rules(case).filter(|(_, rule)| texts(rule, "resources").iter().any(|it| raising.contains(it))) {
+        for (_, rule) in
+            rules(case).filter(|(_, rule)| texts(rule, "resources").iter().any(|it| raising.contains(it)))
+        {
             assert_eq!(texts(rule, "verbs"), ["get"], "{}: {rule}", case.name);
             assert!(!texts(rule, "resourceNames").is_empty(), "{}: {rule}", case.name);
         }
@@ -67,7 +81,11 @@ fn what_can_be_named_is_named() {
             let is_anybodys = texts(rule, "apiGroups").iter().all(|group| anybodys.contains(group));
             let pods_or_pull_secrets = matches!(texts(rule, "resources")[..], ["pods"] | ["secrets"]);
             let only_makes = texts(rule, "verbs") == ["create"];
-            assert!(named || is_anybodys || pods_or_pull_secrets || only_makes, "{}: {role}: {rule}", case.name);
+            assert!(
+                named || is_anybodys || pods_or_pull_secrets || only_makes,
+                "{}: {role}: {rule}",
+                case.name
+            );
         }
     }
 }
@@ -87,7 +105,11 @@ fn every_binding_is_of_a_role_that_is_there_to_the_account_of_the_pods() {
         let mut number = 0;
         for binding in bindings {
             let role = &binding["roleRef"];
-            assert!(roles.contains(&(role["kind"].to_string(), role["name"].to_string())), "{}: {binding}", case.name);
+            assert!(
+                roles.contains(&(role["kind"].to_string(), role["name"].to_string())),
+                "{}: {binding}",
+                case.name
+            );
             assert_eq!(binding["subjects"], expected, "{}", case.name);
             number += 1;
         }
@@ -101,7 +123,8 @@ fn secrets_are_listed_where_the_values_say() {
         let rendered = crate::rendered::render(json!({ "rbac": values })).unwrap();
         let objects = crate::rendered::objects(&rendered);
         let bindings = objects.iter().filter(|object| object["roleRef"]["name"] == "tagger-credentials");
-        let place = |binding: &Value| binding["metadata"]["namespace"].as_str().unwrap_or("everywhere").to_owned();
+        let place =
+            |binding: &Value| binding["metadata"]["namespace"].as_str().unwrap_or("everywhere").to_owned();
         bindings.map(place).collect()
     };
     assert_eq!(places(json!({})), ["everywhere"]);
@@ -113,7 +136,9 @@ fn secrets_are_listed_where_the_values_say() {
 #[test]
 fn people_who_edit_may_all_that_people_who_view_may() {
     for case in CASES.iter() {
-        let people = case.of("ClusterRole").filter(|role| role["metadata"]["labels"].to_string().contains("aggregate-to"));
+        let people = case
+            .of("ClusterRole")
+            .filter(|role| role["metadata"]["labels"].to_string().contains("aggregate-to"));
         for role in people {
             let labels = &role["metadata"]["labels"];
             assert_eq!(labels["rbac.authorization.k8s.io/aggregate-to-edit"], "true", "{}", case.name);

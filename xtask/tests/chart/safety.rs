@@ -36,7 +36,10 @@ fn every_pod_meets_pod_security_restricted() {
             assert_eq!(context["allowPrivilegeEscalation"], false, "{at}");
             assert_eq!(context["capabilities"], json!({ "drop": ["ALL"] }), "{at}");
             assert_eq!(context["readOnlyRootFilesystem"], true, "{at}");
-            assert!(container["ports"].as_array().unwrap().iter().all(|port| port["hostPort"].is_null()), "{at}");
+            assert!(
+                container["ports"].as_array().unwrap().iter().all(|port| port["hostPort"].is_null()),
+                "{at}"
+            );
         }
     }
 }
@@ -45,7 +48,10 @@ fn every_pod_meets_pod_security_restricted() {
 fn every_container_is_probed_and_has_its_memory_limited_and_its_processor_not() {
     for (at, _, containers) in pods() {
         for container in containers {
-            assert!(container["livenessProbe"].is_object() && container["readinessProbe"].is_object(), "{at}");
+            assert!(
+                container["livenessProbe"].is_object() && container["readinessProbe"].is_object(),
+                "{at}"
+            );
             assert!(container["resources"]["requests"]["memory"].is_string(), "{at}");
             assert!(container["resources"]["limits"]["memory"].is_string(), "{at}");
             assert!(container["resources"]["limits"]["cpu"].is_null(), "{at}");
@@ -79,10 +85,22 @@ fn the_budget_lets_one_pod_go_and_is_of_those_pods() {
     for case in CASES.iter() {
         for budget in case.of("PodDisruptionBudget") {
             let may_go = &budget["spec"]["maxUnavailable"];
-            assert!(*may_go != json!(0) && *may_go != json!("0%") && !may_go.is_null(), "{}: {budget}", case.name);
-            assert!(budget["spec"]["minAvailable"].is_null(), "{}: with one replica it would hold a node up", case.name);
+            assert!(
+                *may_go != json!(0) && *may_go != json!("0%") && !may_go.is_null(),
+                "{}: {budget}",
+                case.name
+            );
+            assert!(
+                budget["spec"]["minAvailable"].is_null(),
+                "{}: with one replica it would hold a node up",
+                case.name
+            );
             let (labels, _) = pod(case.operator()).unwrap();
-            assert!(crate::rendered::selects(&budget["spec"]["selector"]["matchLabels"], labels), "{}", case.name);
+            assert!(
+                crate::rendered::selects(&budget["spec"]["selector"]["matchLabels"], labels),
+                "{}",
+                case.name
+            );
             let version = if case.name.ends_with("1.20") { "policy/v1beta1" } else { "policy/v1" };
             assert_eq!(budget["apiVersion"], version, "{}", case.name);
         }
@@ -92,7 +110,8 @@ fn the_budget_lets_one_pod_go_and_is_of_those_pods() {
 #[test]
 fn the_chart_itself_never_writes_webhook_configurations() {
     for case in CASES.iter() {
-        let registered = case.objects.iter().filter(|it| it["kind"].as_str().unwrap().ends_with("WebhookConfiguration"));
+        let registered =
+            case.objects.iter().filter(|it| it["kind"].as_str().unwrap().ends_with("WebhookConfiguration"));
         assert_eq!(registered.count(), 0, "{}: an upgrade would empty what Tagger wrote", case.name);
     }
 }
@@ -113,7 +132,8 @@ fn nodes_pull_where_nothing_can_be_written() {
     assert_eq!(pull["storage"]["delete"]["enabled"], false);
     assert_eq!(push["storage"]["delete"]["enabled"], true);
     assert_eq!(push["version"], "0.1", "a number would not do");
-    let to_nodes: Vec<_> = case.of("Service").filter(|service| service["spec"]["type"] == "NodePort").collect();
+    let to_nodes: Vec<_> =
+        case.of("Service").filter(|service| service["spec"]["type"] == "NodePort").collect();
     assert_eq!(to_nodes.len(), 1);
     assert_eq!(to_nodes[0]["spec"]["ports"][0]["targetPort"], "pull");
 }

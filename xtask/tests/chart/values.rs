@@ -21,7 +21,9 @@ fn paths(at: &str, value: &Value, schema: &Value, into: &mut BTreeSet<String>) {
 /// The paths of all values that the schema knows.
 fn known(at: &str, schema: &Value, into: &mut BTreeSet<String>) {
     match schema["properties"].as_object() {
-        Some(properties) => properties.iter().for_each(|(name, schema)| known(&format!("{at}.{name}"), schema, into)),
+        Some(properties) => {
+            properties.iter().for_each(|(name, schema)| known(&format!("{at}.{name}"), schema, into))
+        }
         None => drop(into.insert(at.to_owned())),
     }
 }
@@ -33,7 +35,8 @@ fn the_schema_knows_all_values_and_no_others() {
     paths("", &own_values(), &schema, &mut there);
     known("", &schema, &mut allowed);
     // Not values of this chart: for conditions of charts that it is part of, what they share, and what an issuer is named by.
-    allowed.retain(|path| path != ".enabled" && !path.starts_with(".global.") && !path.contains(".issuerRef."));
+    allowed
+        .retain(|path| path != ".enabled" && !path.starts_with(".global.") && !path.contains(".issuerRef."));
     there.retain(|path| path != ".global" && !path.starts_with(".global.") && !path.ends_with(".issuerRef"));
     assert_eq!(there, allowed);
 }
@@ -54,9 +57,9 @@ fn every_value_says_what_it_is_for() {
     let key = |line: &str| line.trim_start().split_once(':').map(|(key, _)| key.to_owned());
     let is_group = |number: usize| {
         let indent = |line: &str| line.len() - line.trim_start().len();
-        lines.get(number + 1).is_some_and(|next| {
-            indent(next) > indent(&lines[number]) && next.trim_start().starts_with('#')
-        })
+        lines
+            .get(number + 1)
+            .is_some_and(|next| indent(next) > indent(&lines[number]) && next.trim_start().starts_with('#'))
     };
     let schema: Value = serde_json::from_str(&file("values.schema.json")).unwrap();
     for (number, line) in lines.iter().enumerate() {

@@ -52,14 +52,15 @@ impl Bystander {
                 let write = start.elapsed();
                 let start = Instant::now();
                 let read = api.get("bystander").await;
-                let mut took = noted.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Err(error) = written.and(read) {
-                    eprintln!("the other user's call failed: {error}");
-                } else {
-                    took.writes.push(1000.0 * write.as_secs_f64());
-                    took.reads.push(1000.0 * start.elapsed().as_secs_f64());
+                let read_took = start.elapsed();
+                match written.and(read) {
+                    Err(error) => eprintln!("the other user's call failed: {error}"),
+                    Ok(_) => {
+                        let mut took = noted.lock().unwrap_or_else(PoisonError::into_inner);
+                        took.writes.push(1000.0 * write.as_secs_f64());
+                        took.reads.push(1000.0 * read_took.as_secs_f64());
+                    }
                 }
-                drop(took);
                 sleep(PAUSE).await;
             }
         });

@@ -64,7 +64,7 @@ impl Wire {
         let (mut url, mut origin) = (call.url.clone(), first.clone());
         let mut authorization = authorization;
         for _ in 0..=MAX_REDIRECTS {
-            let response = self.send(call, url.clone(), &origin, authorization).await?;
+            let response = self.send(call, url.clone(), (&origin, &first), authorization).await?;
             if !(call.follow && is_redirect(response.status())) {
                 let read = if call.method == Method::HEAD { Read::Whole(0) } else { call.read };
                 let writes = !call.method.is_safe();
@@ -85,7 +85,7 @@ impl Wire {
         &self,
         call: &Call,
         url: Url,
-        origin: &Origin,
+        (origin, first): (&Origin, &Origin),
         authorization: Option<&HeaderValue>,
     ) -> Result<Response, Fault> {
         let mut request = self.connectors.client(origin)?.request(call.method.clone(), url);
@@ -118,11 +118,12 @@ impl Wire {
             }
         };
         let patience = if call.slow { self.limits.stall } else { self.limits.first_byte };
-        let under_way = self.metrics.begin(origin);
+        // Counted for the registry, whoever answers for it: where it redirects to is no name that anybody here chose.
+        let in_flight = self.metrics.begin(call.registry.as_ref().unwrap_or(first));
         let answered = timeout(patience, request.send()).await;
         let answered = answered.map_err(|_| Fault::Timeout { host: origin.to_string() });
         let answered = answered.and_then(|answered| answered.map_err(|error| classify(&error, origin)));
-        under_way.answered(&answered);
+        in_flight.answered(&answered);
         answered
     }
 
@@ -141,12 +142,12 @@ impl Wire {
         }
         let request = request.header(CONTENT_TYPE, "application/octet-stream").header(CONTENT_LENGTH, length);
         let sending = request.body(body).send();
-        let under_way = self.metrics.begin(&origin);
+        let in_flight = self.metrics.begin(&origin);
         let response = tokio::select! {
             response = sending => response.map_err(|error| classify(&error, &origin)),
             () = patience => Err(Fault::Timeout { host: origin.to_string() }),
         };
-        under_way.answered(&response);
+        in_flight.answered(&response);
         self.answer((Read::Whole(0), true), response?, origin, authorization).await
     }
 

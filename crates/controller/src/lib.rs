@@ -47,7 +47,8 @@ use events::Events;
 use hearing::Ear;
 use looks::{Eyes, Looks};
 use matching::Repositories;
-pub use metrics::Metrics;
+use metrics::Observed;
+pub use metrics::{Leadership, Metrics};
 use mirrors::{Lost, Mirrors, Places, Tidier};
 use retries::Retries;
 use suspended::Suspended;
@@ -88,7 +89,8 @@ pub async fn run(
 ) {
     let Some(kinds) = served_kinds(&client, &stop).await else { return };
     let suspended = Arc::new(Suspended::default());
-    let (events, writing) = Events::new(client.clone(), &settings.instance);
+    let metrics = settings.metrics;
+    let (events, writing) = Events::new(client.clone(), &settings.instance, metrics.clone());
     let keepers: Vec<Keeper> = kinds
         .into_iter()
         .map(|served| {
@@ -100,6 +102,7 @@ pub async fn run(
                 tags: index.clone(),
                 suspended: suspended.clone(),
                 events,
+                metrics: metrics.clone(),
                 retries: Retries::default(),
             })
         })
@@ -112,8 +115,12 @@ pub async fn run(
     let attention = Arc::new(Attention::new(Timestamp::now()));
     let credentials = Arc::new(Credentials::new(client.clone(), registry.clone(), events.clone()));
     let looking = Eyes::looking(credentials.clone());
-    let metrics = settings.metrics;
     let looks = Looks::new(settings.imports, looking, attention.clone(), metrics.clone(), wake.clone());
+    let _observed = metrics.observe(Observed {
+        tags: tags.clone(),
+        workloads: indexes.clone(),
+        longest_wait: Box::new(looks.longest_wait()),
+    });
     let usage = Usage { client: client.clone(), workloads: indexes.clone() };
     let context = Arc::new(tags::reconcile::Context {
         cache: Cache::new(client.clone(), settings.cache),

@@ -11,7 +11,7 @@ mod voice;
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -113,6 +113,8 @@ struct Look {
     /// How often it saw nothing yet.
     in_vain: u32,
     state: State,
+    /// Since when it waits for its turn.
+    waits_since: Instant,
 }
 
 impl Look {
@@ -205,7 +207,9 @@ impl Looks {
                 }
                 let (ticket, tag, registry) = (*tickets, tag.clone(), registry.clone());
                 let state = State::Waits;
-                let mut look = Look { ticket, tag, registry, urgency, begun: 0, in_vain: 0, state };
+                let waits_since = Instant::now();
+                let mut look =
+                    Look { ticket, tag, registry, urgency, begun: 0, in_vain: 0, state, waits_since };
                 let registry = look.registry.clone();
                 self.wait(&mut look, queues, uid);
                 looks.insert(uid.to_owned(), look);
@@ -361,6 +365,7 @@ impl Looks {
     /// Has a look wait for its turn.
     fn wait(&self, look: &mut Look, queues: &mut HashMap<Option<Registry>, Line>, uid: &str) {
         look.state = State::Waits;
+        look.waits_since = Instant::now();
         let line = queues.entry(look.registry.clone());
         let line = line.or_insert_with_key(|registry| Line::new(self.0.at_once, registry));
         line.queue.add(look.ticket, uid, look.urgency);
@@ -374,6 +379,17 @@ impl Looks {
         self.0.metrics.waits(-1);
         if let Some(line) = table.queues.get_mut(&registry) {
             line.queue.remove(ticket);
+        }
+    }
+
+    /// For how long the look has waited that waits longest, as of each time that it is asked. It keeps nothing alive.
+    pub(crate) fn longest_wait(&self) -> impl Fn() -> Duration + Send + Sync + use<> {
+        let inner = Arc::downgrade(&self.0);
+        move || {
+            let Some(looks) = inner.upgrade().map(Self) else { return Duration::ZERO };
+            let table = looks.table();
+            let waiting = table.looks.values().filter(|look| matches!(look.state, State::Waits));
+            waiting.map(|look| look.waits_since.elapsed()).max().unwrap_or_default()
         }
     }
 

@@ -143,6 +143,7 @@ impl Context {
                 self.mirrors.done(uid(tag));
                 // The next try asks again what there is to copy.
                 self.looks.done(uid(tag));
+                self.metrics.import_failed(intake.trigger, failure.reason);
                 let what = format!("import of {}", tag.spec.from);
                 return self.give_up_for_now(tag, &what, &failure, Duration::ZERO, now).await;
             }
@@ -261,6 +262,7 @@ impl Context {
 
     fn start(&self, tag: &Tag, errand: Errand, copying: Copying, becomes: Generation) {
         let (places, tidier, mirrors) = (self.places.clone(), self.tidier.clone(), self.mirrors.clone());
+        let metrics = self.metrics.clone();
         let tally = Arc::new(Tally::default());
         let counted = tally.clone();
         let (reference, uid) = (ObjectRef::from_obj(tag), uid(tag).to_owned());
@@ -269,13 +271,15 @@ impl Context {
             return;
         }
         self.mirrors.start(tag, errand, tally, async move {
+            let turn = metrics.copy_waits();
             let _places = places.take(&copying.source).await;
+            drop(turn);
             if !tidier.is_there(&reference, &uid) {
                 return None;
             }
             counted.begin();
             mirrors.wake(reference);
-            Some(copying.run(counted).await.map(|()| becomes))
+            Some(copying.run(counted, metrics.copies()).await.map(|()| becomes))
         });
     }
 

@@ -16,6 +16,7 @@ use tagger_core::decide::{Situation, Step, decide, refusal};
 use tagger_core::generation::{Generation, History, Trigger};
 use tagger_core::reference::Reference;
 use tagger_core::tracking::Tracking;
+use tokio::time::Instant;
 
 use super::asking::{Intake, Looked};
 use super::outcome;
@@ -89,6 +90,13 @@ pub(super) struct Aim {
 /// Looks at a Tag and does its next step. Doing it twice is as doing it once: a status is written only over the version of
 /// the Tag that was looked at.
 pub(crate) async fn reconcile(tag: Arc<Tag>, context: Arc<Context>) -> Result<Action, Error> {
+    let since = Instant::now();
+    let outcome = step(tag, &context).await;
+    context.metrics.looked_at_tag(since, outcome.is_ok());
+    outcome
+}
+
+async fn step(tag: Arc<Tag>, context: &Context) -> Result<Action, Error> {
     if tag.metadata.deletion_timestamp.is_some() {
         context.drop_work(&tag);
         return Ok(Action::await_change());

@@ -4,6 +4,7 @@ mod bench;
 mod cargo;
 mod demo;
 mod manifests;
+mod metrics;
 mod plugin;
 mod reference;
 mod test;

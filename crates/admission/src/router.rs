@@ -15,6 +15,7 @@ use tagger_api::index::TagIndex;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
 
 use crate::answer::Answer;
 use crate::intake::Intake;
@@ -141,7 +142,8 @@ async fn answered(
             return (StatusCode::BAD_REQUEST, error.to_string()).into_response();
         }
     };
-    let Some(answer) = answerer(&review.request).await else {
+    let unit = review.request.span(which.name());
+    let Some(answer) = answerer(&review.request).instrument(unit).await else {
         metrics.rejected(Reason::TagsUnknown);
         return blind();
     };

@@ -5,10 +5,12 @@ mod cache;
 mod copy;
 mod health;
 mod logging;
+pub mod metrics;
 mod receiver;
 mod registries;
 mod run;
 mod shutdown;
+mod traces;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
+use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 use tagger_api::Tag;
 use tagger_core::reference::Registry;
@@ -23,6 +24,7 @@ use tagger_registry::Resolved;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::{Instrument, Span};
 
 use crate::attention::{Attention, Count};
 use crate::metrics::Metrics;
@@ -115,6 +117,8 @@ struct Look {
     state: State,
     /// Since when it waits for its turn.
     waits_since: Instant,
+    /// What it belongs to: from when it was asked for to its end.
+    unit: Span,
 }
 
 impl Look {
@@ -130,6 +134,7 @@ struct Beginning {
     begun: u32,
     tag: Arc<Tag>,
     urgency: Urgency,
+    unit: Span,
 }
 
 enum State {
@@ -208,8 +213,10 @@ impl Looks {
                 let (ticket, tag, registry) = (*tickets, tag.clone(), registry.clone());
                 let state = State::Waits;
                 let waits_since = Instant::now();
+                let (namespace, name, from) = (tag.namespace(), tag.name_any(), tag.spec.from.as_str());
+                let unit = tracing::error_span!("import", namespace, name, from, ?urgency);
                 let mut look =
-                    Look { ticket, tag, registry, urgency, begun: 0, in_vain: 0, state, waits_since };
+                    Look { ticket, tag, registry, urgency, begun: 0, in_vain: 0, state, waits_since, unit };
                 let registry = look.registry.clone();
                 self.wait(&mut look, queues, uid);
                 looks.insert(uid.to_owned(), look);
@@ -224,10 +231,11 @@ impl Looks {
 
     /// Begins the looks at a registry that may begin now, and sees to it that the others are thought of in time.
     fn go_on(&self, registry: &Option<Registry>) {
-        while let Some(Beginning { uid, ticket, begun, tag, urgency }) = self.next(registry) {
+        while let Some(Beginning { uid, ticket, begun, tag, urgency, unit }) = self.next(registry) {
             let place =
                 Place { looks: self.clone(), registry: registry.clone(), urgency, reply: Reply::Unknown };
-            let task = self.0.runtime.spawn(self.clone().look(uid.clone(), ticket, tag, place));
+            let task =
+                self.0.runtime.spawn(self.clone().look(uid.clone(), ticket, tag, place).instrument(unit));
             let task = AbortOnDropHandle::new(task);
             let mut table = self.table();
             match table.looks.get_mut(&uid) {
@@ -262,6 +270,7 @@ impl Looks {
                     begun: look.begun,
                     tag: look.tag.clone(),
                     urgency,
+                    unit: look.unit.clone(),
                 })
             }
             Next::At(moment) if line.timer.is_none_or(|set| set > moment || set <= now) => {

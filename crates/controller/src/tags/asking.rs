@@ -219,7 +219,13 @@ impl Context {
             Some(_) => format!("{}; the next try is at {}", failure.message, outcome::whole_seconds(due)),
             None => failure.message.clone(),
         };
-        tracing::warn!(namespace = tag.namespace(), name = tag.name_any(), reason, message, "{what} failed");
+        tracing::warn!(
+            namespace = tag.namespace(),
+            name = tag.name_any(),
+            reason,
+            why = message,
+            "{what} failed"
+        );
         let is_news = !outcome::says(tag, reason);
         if self.write(tag, outcome::failed(tag, reason, message.clone(), now)).await? && is_news {
             let note = format!("{what} failed: {message}");

@@ -12,6 +12,7 @@ use tagger_api::conditions::State;
 use tagger_core::generation::Generation;
 use tagger_core::mirroring::{Absent, Mirroring, absent, source_of};
 use tagger_core::reference::{Reference, TagName};
+use tracing::Instrument;
 
 use super::asking::Intake;
 use super::outcome;
@@ -270,7 +271,9 @@ impl Context {
         if !tidier.is_there(&reference, &uid) {
             return;
         }
-        self.mirrors.start(tag, errand, tally, async move {
+        let (source, namespace, name) = (copying.source.to_string(), tag.namespace(), tag.name_any());
+        let unit = tracing::error_span!("mirror", namespace, name, from = source, to = %copying.destination.registry);
+        let work = async move {
             let turn = metrics.copy_waits();
             let _places = places.take(&copying.source).await;
             drop(turn);
@@ -280,7 +283,8 @@ impl Context {
             counted.begin();
             mirrors.wake(reference);
             Some(copying.run(counted, metrics.copies()).await.map(|()| becomes))
-        });
+        };
+        self.mirrors.start(tag, errand, tally, work.instrument(unit));
     }
 
     /// Says what is copied, once, and then how far it is; nothing of a copy that is there in a moment. Where it failed before, that

@@ -17,6 +17,7 @@ use tagger_core::generation::{Generation, History, Trigger};
 use tagger_core::reference::Reference;
 use tagger_core::tracking::Tracking;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::asking::{Intake, Looked};
 use super::outcome;
@@ -91,7 +92,9 @@ pub(super) struct Aim {
 /// the Tag that was looked at.
 pub(crate) async fn reconcile(tag: Arc<Tag>, context: Arc<Context>) -> Result<Action, Error> {
     let since = Instant::now();
-    let outcome = step(tag, &context).await;
+    let unit =
+        tracing::error_span!("reconcile", kind = "Tag", namespace = tag.namespace(), name = tag.name_any());
+    let outcome = step(tag, &context).instrument(unit).await;
     context.metrics.looked_at_tag(since, outcome.is_ok());
     outcome
 }

@@ -24,6 +24,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::sync::WaitForCancellationFutureOwned;
+use tracing::Instrument;
 
 use crate::events::{Events, Tone};
 use crate::metrics::{Metrics, RolledOut};
@@ -141,7 +142,10 @@ fn is_governed(kind: Kind, own_namespace: &str, workload: &Workload) -> bool {
 
 async fn reconcile(workload: Arc<Workload>, context: Arc<Context>) -> Result<Action, rollout::Error> {
     let since = Instant::now();
-    let outcome = step(workload, &context).await;
+    let kind = context.served.kind.names().1;
+    let (namespace, name) = (workload.namespace(), workload.name_any());
+    let unit = tracing::error_span!("reconcile", kind, namespace, name);
+    let outcome = step(workload, &context).instrument(unit).await;
     context.metrics.looked_at_workload(context.served.kind, since, outcome.is_ok());
     outcome
 }

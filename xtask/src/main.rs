@@ -6,6 +6,7 @@ mod chart;
 mod demo;
 mod generate;
 mod manifests;
+mod metrics;
 mod plugin;
 mod reference;
 mod test;

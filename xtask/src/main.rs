@@ -3,6 +3,7 @@
 mod bench;
 mod cargo;
 mod demo;
+mod fuzz;
 mod manifests;
 mod plugin;
 mod reference;
@@ -44,6 +45,8 @@ enum Task {
         #[command(subcommand)]
         what: bench::Bench,
     },
+    /// Give hostile input to every reader of what strangers write
+    Fuzz(fuzz::Options),
     /// Build the kubectl plugin, and write its archive and its manifest for krew
     Plugin(plugin::Options),
     /// Obtain the binaries that tests and the demo run on: control plane and registry
@@ -57,6 +60,7 @@ async fn main() -> anyhow::Result<()> {
         Task::Test { arguments } => test::run(&arguments).await,
         Task::Generate { check } => manifests::generate(&cargo::root(), check),
         Task::Bench { what } => bench::run(what).await,
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Plugin(options) => plugin::run(&options),
         Task::Assets => {
             println!("{}", Assets::obtain().await?);

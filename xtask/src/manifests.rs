@@ -137,6 +137,8 @@ fn rights() -> Vec<Value> {
         rule("", &["secrets"], &["create"]),
         rule_for("", &["secrets"], &[secret], &["get", "list", "watch", "update"]),
         rule_for("", &["secrets"], &[RECEIVER], &["get", "list", "watch"]),
+        rule("coordination.k8s.io", &["leases"], &["create"]),
+        rule_for("coordination.k8s.io", &["leases"], &[TAGGER], &["get", "update"]),
     ]});
     // Apart from the rest, so that it can be bound in some namespaces only.
     let credentials = json!({ "rules": [

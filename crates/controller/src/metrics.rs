@@ -15,6 +15,7 @@ pub struct Metrics {
     looks: Family<Look, Counter>,
     waiting: Gauge,
     hints: Family<Hint, Counter>,
+    leader: Gauge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -51,6 +52,8 @@ impl Metrics {
         registry.register("looks_waiting", waiting, self.waiting.clone());
         let hints = "Tags in a registry that were told to have been pushed, by whether a Tag follows them";
         registry.register("hints", hints, self.hints.clone());
+        let leader = "Whether this replica is the one that reconciles";
+        registry.register("leader", leader, self.leader.clone());
     }
 
     pub(crate) fn imported(&self, trigger: Trigger) {
@@ -75,6 +78,11 @@ impl Metrics {
 
     pub(crate) fn hinted(&self, is_meant: bool) {
         self.hints.get_or_create(&Hint { tags: if is_meant { "matched" } else { "none" } }).inc();
+    }
+
+    /// This process leads from now on, or does so no more.
+    pub(crate) fn leads(&self, leads: bool) {
+        self.leader.set(leads.into());
     }
 
     /// One look more waits, or one less.

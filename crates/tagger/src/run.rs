@@ -12,10 +12,12 @@ use tagger_admission::{router, server};
 use tagger_api::index::TagIndex;
 use tagger_certificates::injection::Webhooks;
 use tagger_certificates::keeper::{self, Keeper};
+use tagger_controller::leadership::Leadership;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{Admission, Run};
+use crate::election::Candidate;
 use crate::receiver::Receiving;
 use crate::{cache, health, logging, registries, shutdown};
 
@@ -77,13 +79,25 @@ async fn serve(flags: Run) -> Result<()> {
     let index = Arc::new(TagIndex::default());
     let router = router::router(router::Settings::new(&flags.namespace), index.clone());
     let limits = server::Limits { linger: flags.drain, ..server::Limits::default() };
+    // What admission answers from, and those who tell the leader of pushes, end when nobody is served any more.
+    let unserved = CancellationToken::new();
     // A part that ends by itself takes the others with it: half an operator is worse than one that is started again.
     let webhook = async {
         let _ending = stop.clone().drop_guard();
         server::serve(admission, keeper.tls(), router, limits, stop.clone().cancelled_owned()).await
     };
+    let leadership = Leadership::default();
+    let candidate = Candidate::new(
+        client.clone(),
+        &flags.namespace,
+        &flags.lease,
+        &flags.instance,
+        flags.lease_duration,
+        leadership.clone(),
+    );
     let settings = tagger_controller::Settings {
         instance: flags.instance,
+        leadership,
         namespace: flags.namespace.clone(),
         imports: flags.imports.into(),
         mirrors: flags.mirrors.into(),
@@ -91,12 +105,11 @@ async fn serve(flags: Run) -> Result<()> {
         cache,
         metrics: counted,
     };
-    // The controller ends first when told to, and that is in order: `/healthz` is not to call it dead while admission drains.
-    let _listed = listed.clone();
     let controller = async {
         let _ending = stop.clone().drop_guard();
-        tagger_controller::run(client, registry, settings, index, pushes.boxed(), listed, stop.clone()).await;
-        stop.is_cancelled()
+        tagger_controller::run(client, registry, settings, index, pushes.boxed(), listed, unserved.clone())
+            .await;
+        unserved.is_cancelled()
     };
     let receiver = async {
         let _ending = stop.clone().drop_guard();
@@ -107,8 +120,11 @@ async fn serve(flags: Run) -> Result<()> {
         leaving.send_replace(false);
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), namespace = flags.namespace, "started");
-    // The index lives while the controller's watches do; admission goes on from it while endpoints drain.
-    let (served, was_told, received, ()) = tokio::join!(webhook, controller, receiver, leave);
+    let serve = async {
+        let _ending = unserved.clone().drop_guard();
+        tokio::join!(webhook, receiver, leave)
+    };
+    let ((served, received, ()), was_told, ()) = tokio::join!(serve, controller, candidate.run(stop.clone()));
     ended.cancel();
     let _ = health.await;
     tracing::info!("ended");

@@ -48,6 +48,8 @@ impl Operator {
             .env("KUBECONFIG", control_plane.kubeconfig_for_service_account(TAGGER, TAGGER)?)
             .env("TAGGER_RECEIVER_ADDRESS", format!("127.0.0.1:{receiver}"))
             .args(["run", "--drain", "0"])
+            // One that was killed is started again at once.
+            .args(["--lease-duration", "2"])
             .args(["--admission-address", &format!("127.0.0.1:{admission}")])
             .args(["--admission-url", &format!("https://127.0.0.1:{admission}")])
             .args(["--health-address", &format!("127.0.0.1:{health}")])

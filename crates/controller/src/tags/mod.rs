@@ -4,12 +4,14 @@ mod asking;
 mod cached;
 pub(crate) mod outcome;
 pub(crate) mod reconcile;
+mod relayed;
 mod requests;
 mod uploaded;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use futures::stream::select;
 use futures::{Stream, StreamExt};
 use kube::core::DeserializeGuard;
 use kube::runtime::WatchStreamExt;
@@ -18,12 +20,13 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt};
-use tagger_api::annotations::IMPORT;
+use tagger_api::annotations::{IMPORT, PUSHED};
 use tagger_api::index::TagIndex;
 use tagger_api::{Tag, TagSpec};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::leadership;
 use crate::matching::Repositories;
 use crate::suspended::Suspended;
 use crate::watching::kept;
@@ -46,12 +49,14 @@ pub(crate) struct Watched {
     pub(crate) stored: watch::Sender<bool>,
     /// The Tags whose jobs and looks ended, and those that a registry told of.
     pub(crate) endings: mpsc::UnboundedReceiver<ObjectRef<Tag>>,
+    /// Becomes true with each term of this process.
+    pub(crate) began: watch::Receiver<bool>,
 }
 
 /// Watches the Tags until told to stop. `listed` is called when all of them are known.
 pub(crate) async fn run(
     context: Arc<Context>,
-    Watched { index, suspended, workloads, repositories, writer, stored, mut endings }: Watched,
+    Watched { index, suspended, workloads, repositories, writer, stored, mut endings, began }: Watched,
     listed: impl FnOnce() + Send + 'static,
     stop: CancellationToken,
 ) {
@@ -79,9 +84,12 @@ pub(crate) async fn run(
     });
     let (changed, relisted) = kept(events, writer);
     Controller::for_stream(changed, reader)
-        .reconcile_all_on(relisted.inspect(move |()| {
-            stored.send_replace(true);
-        }))
+        .reconcile_all_on(select(
+            leadership::terms(began),
+            relisted.inspect(move |()| {
+                stored.send_replace(true);
+            }),
+        ))
         .reconcile_on(futures::stream::poll_fn(move |task| endings.poll_recv(task)))
         .with_config(Config::default().concurrency(LOOKS))
         .graceful_shutdown_on(stop.cancelled_owned())
@@ -128,8 +136,10 @@ fn readable(guarded: DeserializeGuard<Tag>) -> Option<Tag> {
         Ok(mut tag) => {
             // Nothing here reads the others, and they are the greater part of many objects.
             tag.metadata.managed_fields = None;
-            let request = tag.metadata.annotations.take().and_then(|mut all| all.remove_entry(IMPORT));
-            tag.metadata.annotations = request.map(|request| [request].into());
+            if let Some(annotations) = &mut tag.metadata.annotations {
+                annotations.retain(|name, _| [IMPORT, PUSHED].contains(&name.as_str()));
+            }
+            tag.metadata.annotations = tag.metadata.annotations.filter(|read| !read.is_empty());
             tag.metadata.labels = None;
             Some(tag)
         }

@@ -9,6 +9,10 @@ use crate::{assert_harmless, head_and_body};
 /// The most bytes of what is compared of a tag, a little above the bound.
 const LONGEST_VALUE: usize = 256;
 
+/// Versions around those that seeds name, and what is none.
+const VERSIONS: [&str; 10] =
+    ["0.0.0", "0.0.1", "0.1.0", "1.0.0", "1.2.3", "v1.2.3-rc.1", "2.0.0-0", "10.20.30", "latest", "1.2"];
+
 /// The order of the tags never matters, what is chosen is one of them and is chosen again, and values are bounded.
 pub fn check(input: &[u8]) {
     let (pattern, rest) = head_and_body(input);
@@ -64,14 +68,11 @@ fn range(text: &str) -> Option<Range> {
     let wide: String =
         text.chars().flat_map(|c| [c; 2].into_iter().take(1 + usize::from(c == ' '))).collect();
     let same = [wide.parse::<Range>(), format!("{text}||{text}").parse()];
-    for version in
-        ["0.0.0", "0.0.1", "0.1.0", "1.0.0", "1.2.3", "v1.2.3-rc.1", "2.0.0-0", "10.20.30", "latest", "1.2"]
-    {
-        let found = range.version(version);
-        assert!(found.is_none() || found == version.trim_start_matches('v').parse().ok());
+    let admits = |range: &Range, tag: &TagName| Choice::new(Rule::Semver(range.clone()), None).admits(tag);
+    for tag in VERSIONS.iter().filter_map(|version| version.parse::<TagName>().ok()) {
         // What is longer than a range may be is none.
         for same in same.iter().flatten() {
-            assert_eq!(same.version(version), found, "{version} in {text:?}");
+            assert_eq!(admits(same, &tag), admits(&range, &tag), "{tag} in {text:?}");
         }
     }
     Some(range)

@@ -14,6 +14,7 @@ mod manual;
 mod program;
 mod receiver;
 mod registries_conf;
+mod scarce;
 mod story;
 mod support;
 mod tags;

@@ -7,6 +7,8 @@ use tagger_admission::workload::Workload;
 use tagger_admission::{mutate, standstill, validate};
 use tagger_api::index::TagIndex;
 
+use crate::assert_harmless;
+
 /// Where the webhook may change an object beside its images.
 const OWN: [&str; 2] = ["/metadata/annotations/images.io~1follows", "/metadata/managedFields"];
 
@@ -51,6 +53,11 @@ fn answer(request: &Request<'_>, index: &TagIndex) -> Option<Answer> {
 
 /// The answer is an AdmissionReview for the same question, and not much longer than that.
 fn written(review: &Review<'_>, answer: &Answer, input: &[u8]) {
+    let told = match answer {
+        Answer::Allowed { warnings, .. } => warnings.as_slice(),
+        Answer::Refused(refusal) => std::slice::from_ref(&refusal.message),
+    };
+    told.iter().for_each(|told| assert_harmless(told, 8 * input.len()));
     let Ok(body) = review.answer(answer) else { panic!("an answer can't be written") };
     assert!(body.len() <= 16 * 1024 + 16 * input.len(), "{} bytes for {}", body.len(), input.len());
     let Ok(read) = serde_json::from_slice::<Value>(&body) else { panic!("an answer is no JSON") };

@@ -143,9 +143,7 @@ impl FromStr for Reference {
             None => (text, None),
         };
         let (registry, rest) = match name.split_once('/') {
-            Some((first, rest)) if registry::looks_like_one(first) => {
-                (Some(first.parse::<Registry>()?), rest)
-            }
+            Some((first, rest)) if registry::looks_like_one(first) => (Some(registry::spelled(first)?), rest),
             _ => (None, name),
         };
         let (path, tag) = match rest.split_once(':') {
@@ -253,6 +251,8 @@ mod tests {
     #[case("quay.io/a@md5:0123", "digest")]
     #[case("quay.io/a b", "repository")]
     #[case("quay.io/a\nb", "repository")]
+    #[case("QUAY/company/app", "a word alone is no registry")]
+    #[case("Company/app", "a word alone is no registry")]
     #[case(&format!("docker.io/{}", "a".repeat(248)), "of 256 characters is too long")]
     #[case(&"a".repeat(248), "of 256 characters is too long")]
     fn refuses(#[case] text: &str, #[case] because: &str) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures::StreamExt;
 use jiff::Timestamp;
@@ -12,11 +13,14 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use tagger_api::annotations::FIELD_MANAGER;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 /// How many Events may wait to be written. More are dropped: an Event is told if it can be, and never waited for.
 const WAITING: usize = 1024;
 /// How many Events are written at once.
 const WRITERS: usize = 4;
+/// How long one may take. Those behind it wait.
+const LONGEST: Duration = Duration::from_secs(10);
 /// How much of an object's name an Event's own name begins with: with the rest of it, that may have 253 characters.
 const LONGEST_NAME: usize = 200;
 /// The longest note that the API takes, in bytes.
@@ -92,8 +96,12 @@ async fn write(client: Client, receiver: mpsc::Receiver<Event>) {
             let api: Api<Event> = Api::namespaced(client.clone(), &namespace);
             let params = &params;
             async move {
-                if let Err(error) = api.create(params, &event).await {
-                    tracing::debug!(%error, reason = event.reason, "an Event could not be written");
+                match timeout(LONGEST, api.create(params, &event)).await {
+                    Ok(Ok(_)) => {}
+                    Ok(Err(error)) => {
+                        tracing::debug!(%error, reason = event.reason, "an Event could not be written");
+                    }
+                    Err(_) => tracing::debug!(reason = event.reason, "an Event took too long to be written"),
                 }
             }
         })

@@ -25,7 +25,6 @@ mod usage;
 mod watching;
 mod workloads;
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -141,7 +140,8 @@ pub async fn run(
         places: Arc::new(Places::new(settings.mirrors)),
         lost: Lost::default(),
         requests: tags::Requests::default(),
-        written_over: Mutex::new(HashMap::new()),
+        written_over: Mutex::default(),
+        refused: Mutex::default(),
     });
     let missing = Arc::new(AtomicUsize::new(keepers.len() + 1));
     let ready = Arc::new(ready);

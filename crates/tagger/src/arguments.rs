@@ -166,6 +166,11 @@ pub struct Admission {
     /// The Service of the webhook, in Tagger's own namespace
     #[arg(long, env = "TAGGER_ADMISSION_SERVICE", value_name = "NAME", default_value = "tagger-admission")]
     pub admission_service: String,
+
+    /// The ClusterRole that the webhook's registration belongs to: Kubernetes deletes the registration when the role is deleted, as
+    /// uninstalling does. Without such a role, the registration stays
+    #[arg(long, env = "TAGGER_REGISTRATION_OWNER", value_name = "NAME", default_value = "tagger")]
+    pub registration_owner: String,
 }
 
 /// Which registries may be asked, and how.

@@ -167,5 +167,5 @@ fn keeping(flags: &Admission, namespace: &str) -> keeper::Settings {
         mutating: registration.mutating(bundle.as_bytes(), conditions),
         validating: registration.validating(bundle.as_bytes()),
     };
-    keeper::Settings::new(namespace, names, Arc::new(build))
+    keeper::Settings::new(namespace, names, Arc::new(build)).owned_by(&flags.registration_owner)
 }

@@ -28,7 +28,7 @@ fn what_is_counted_is_told_and_explained() {
         ] {
             assert!(sample(name), "{name} in {text}");
         }
-        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations.md");
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations/monitoring.md");
         let explained = std::fs::read_to_string(page).unwrap();
         for described in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
             let (name, kind) = described.split_once(' ').unwrap();

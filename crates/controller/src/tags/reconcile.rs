@@ -57,6 +57,8 @@ pub(crate) struct Context {
     pub(crate) tidier: Arc<Tidier>,
     /// By uid, the version of a Tag that a status was written over. A look at that version is a look at the past.
     pub(crate) written_over: Mutex<HashMap<String, String>>,
+    /// The uids of Tags whose status was refused as a conflict, until they are looked at again for that.
+    pub(crate) refused: Mutex<HashSet<String>>,
 }
 
 /// Why a Tag could not be brought to where it is wanted for now.
@@ -82,6 +84,10 @@ pub(crate) enum Error {
 /// How long the API server may take. Registries have limits of their own.
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// How soon a thing is looked at again whose write was refused as a conflict. The watch tells of the newer version sooner, unless there
+/// is none: some proxies and webhooks answer 409 to what they can't do now.
+pub(crate) const CONFLICTED: Duration = Duration::from_secs(3);
+
 /// What a specification asks for, read.
 #[derive(Debug)]
 pub(super) struct Aim {
@@ -100,6 +106,12 @@ pub(crate) async fn reconcile(tag: Arc<Tag>, context: Arc<Context>) -> Result<Ac
 /// Looks at a Tag and does its next step. Doing it twice is as doing it once: a status is written only over the version of
 /// the Tag that was looked at.
 async fn bring(tag: &Arc<Tag>, context: &Context) -> Result<Action, Error> {
+    let action = step(tag, context).await?;
+    let was_refused = context.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(uid(tag));
+    Ok(if was_refused { Action::requeue(CONFLICTED) } else { action })
+}
+
+async fn step(tag: &Arc<Tag>, context: &Context) -> Result<Action, Error> {
     if tag.metadata.deletion_timestamp.is_some() {
         context.drop_work(tag);
         return Ok(Action::await_change());
@@ -352,7 +364,12 @@ impl Context {
                 written.insert(uid(tag).to_owned(), version);
                 Ok(true)
             }
-            Err(kube::Error::Api(refused)) if refused.is_conflict() || refused.is_not_found() => Ok(false),
+            Err(kube::Error::Api(refused)) if refused.is_not_found() => Ok(false),
+            Err(kube::Error::Api(refused)) if refused.is_conflict() => {
+                let mut all = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+                all.insert(uid(tag).to_owned());
+                Ok(false)
+            }
             Err(error) => Err(Error::Status(error)),
         }
     }
@@ -419,6 +436,7 @@ impl Context {
         self.requests.forget(uid(tag));
         self.tidier.schedule.forget(uid(tag));
         self.written_over.lock().unwrap_or_else(PoisonError::into_inner).remove(uid(tag));
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(uid(tag));
     }
 }
 

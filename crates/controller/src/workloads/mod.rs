@@ -29,6 +29,7 @@ use crate::events::{Events, Tone};
 use crate::leadership::{self, Leadership};
 use crate::retries::{Retries, until};
 use crate::suspended::Suspended;
+use crate::tags::CONFLICTED;
 use crate::watching::kept;
 pub(crate) use index::Index;
 pub(crate) use object::{Served, Workload};
@@ -163,6 +164,7 @@ async fn bring(workload: &Workload, context: &Context) -> Result<Action, rollout
     if targets.is_empty() {
         if workload.is_ours_in_part {
             rollout::give_back(&context.client, context.served, workload).await?;
+            return Ok(Action::requeue(CONFLICTED));
         }
         context.retries.forget(uid(workload));
         return Ok(Action::await_change());
@@ -174,7 +176,7 @@ async fn bring(workload: &Workload, context: &Context) -> Result<Action, rollout
     let by = rollout::roll_out(&context.client, context.served, workload, &targets).await?;
     context.retries.forget(uid(workload));
     context.tell_rolled_out(workload, &targets, by);
-    Ok(Action::await_change())
+    Ok(if by == By::Nobody { Action::requeue(CONFLICTED) } else { Action::await_change() })
 }
 
 fn after_error(workload: Arc<Workload>, error: &rollout::Error, context: Arc<Context>) -> Action {

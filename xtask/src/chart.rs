@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde::Deserialize;
 use serde_json::Value;
-use tagger_testkit::helm::{Helm, Rendering};
+use tagger_testkit::helm::{Helm, Rendered, Rendering, Validated};
 
 use crate::cargo;
 use crate::generate::File;
@@ -44,9 +44,7 @@ pub(crate) struct Options {
 /// Checks the chart, and packages it where that is asked for.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let (start, chart, helm) = (Instant::now(), folder(&cargo::root()), Helm::obtain()?);
-    for (name, values) in cases(&chart)? {
-        check(&helm, &chart, &name, &values)?;
-    }
+    check(&helm, &chart, &cases(&chart)?)?;
     println!("{:.1} s", start.elapsed().as_secs_f32());
     match &options.package {
         Some(into) => package(&helm, &chart, into, options),
@@ -85,52 +83,72 @@ fn cases(chart: &Path) -> Result<Vec<(String, Value)>> {
     Ok(cases)
 }
 
-/// Lints and renders the chart with these values for each version, and holds every object to the version's schemas.
-fn check(helm: &Helm, chart: &Path, name: &str, values: &Value) -> Result<()> {
-    let rendering = |kubernetes: &&str| Rendering {
-        chart: chart.to_owned(),
-        values: values.clone(),
-        namespace: "tagger-system".to_owned(),
-        kubernetes: (*kubernetes).to_owned(),
-    };
-    let renderings: Vec<Rendering> = KUBERNETES.iter().map(rendering).collect();
-    let mut told = Vec::new();
-    for (rendering, rendered) in renderings.iter().zip(helm.render(&renderings)?) {
-        let version = &rendering.kubernetes;
-        let at = || format!("charts/tagger with ci/{name}.yaml for Kubernetes {version}");
-        let rendered = rendered.with_context(at)?;
-        let flaws = helm.lint(rendering).with_context(at)?;
-        ensure!(flaws.is_empty(), "{}: Helm's lint says {}", at(), Value::Array(flaws));
-        let mut objects = Vec::new();
-        for (template, text) in rendered.iter().filter(|(template, _)| !template.ends_with(".txt")) {
-            for document in serde_yaml_ng::Deserializer::from_str(text) {
-                let object = Value::deserialize(document)
-                    .with_context(|| format!("{}: {template} is no YAML", at()))?;
-                objects.extend(Some(object).filter(|object| !object.is_null()));
-            }
+/// Lints and renders the chart with each file of values for each version, and holds every object to the version's schemas.
+fn check(helm: &Helm, chart: &Path, cases: &[(String, Value)]) -> Result<()> {
+    let (mut names, mut renderings) = (Vec::new(), Vec::new());
+    for (name, values) in cases {
+        for kubernetes in KUBERNETES {
+            names.push(format!("charts/tagger with ci/{name}.yaml for Kubernetes {kubernetes}"));
+            renderings.push(Rendering {
+                chart: chart.to_owned(),
+                values: values.clone(),
+                namespace: "tagger-system".to_owned(),
+                kubernetes: kubernetes.to_owned(),
+            });
         }
-        let validated = helm.validate(&objects, &schemas(version)?)?;
-        if let [first, ..] = validated.wrong.as_slice() {
-            bail!("{}: {} objects are wrong, such as {first}", at(), validated.wrong.len());
-        }
-        if let Some(kind) = validated.unknown.iter().find(|kind| !WITHOUT_SCHEMA.contains(&kind.as_str())) {
-            bail!("{}: Kubernetes has no {kind} of that version", at());
-        }
-        let mut unknown = validated.unknown;
-        unknown.sort_unstable();
-        unknown.dedup();
-        let without =
-            if unknown.is_empty() { String::new() } else { format!(" (not {})", unknown.join(", ")) };
-        told.push(format!("{version}: {}{without}", validated.well));
     }
-    println!("ci/{name}.yaml: objects that pass the strict schemas of Kubernetes {}", told.join("; "));
+    for (name, flaws) in names.iter().zip(helm.lint(&renderings)?) {
+        ensure!(flaws.is_empty(), "{name}: Helm's lint says {}", Value::Array(flaws));
+    }
+    let mut sets = Vec::new();
+    for (name, rendered) in names.iter().zip(helm.render(&renderings)?) {
+        let rendered = rendered.with_context(|| name.clone())?;
+        sets.push(objects(&rendered).with_context(|| name.clone())?);
+    }
+    let versions: Vec<String> =
+        renderings.iter().map(|rendering| schemas(&rendering.kubernetes)).collect::<Result<_>>()?;
+    let against: Vec<(&[Value], &str)> =
+        sets.iter().zip(&versions).map(|(set, version)| (set.as_slice(), version.as_str())).collect();
+    for (name, validated) in names.iter().zip(helm.validate(&against)?) {
+        println!("{}", judged(name, validated)?);
+    }
     Ok(())
+}
+
+/// What is said of objects that are as they should be.
+fn judged(name: &str, validated: Validated) -> Result<String> {
+    if let [first, ..] = validated.wrong.as_slice() {
+        bail!("{name}: {} objects are wrong, such as {first}", validated.wrong.len());
+    }
+    let mut unknown = validated.unknown;
+    if let Some(kind) = unknown.iter().find(|kind| !WITHOUT_SCHEMA.contains(&kind.as_str())) {
+        bail!("{name}: Kubernetes has no {kind} of that version");
+    }
+    unknown.sort_unstable();
+    unknown.dedup();
+    let without = match unknown.is_empty() {
+        true => String::new(),
+        false => format!(", without schema: {}", unknown.join(", ")),
+    };
+    Ok(format!("{name}: {} objects pass{without}", validated.well))
 }
 
 /// The version whose schemas objects are held to.
 fn schemas(kubernetes: &str) -> Result<String> {
     let minor: u32 = kubernetes.trim_start_matches("1.").parse().context("no version of Kubernetes")?;
     Ok(format!("1.{}", minor.max(OLDEST_SCHEMAS)))
+}
+
+/// The objects in what was rendered.
+fn objects(rendered: &Rendered) -> Result<Vec<Value>> {
+    let mut objects = Vec::new();
+    for (template, text) in rendered.iter().filter(|(template, _)| !template.ends_with(".txt")) {
+        for document in serde_yaml_ng::Deserializer::from_str(text) {
+            let object = Value::deserialize(document).with_context(|| format!("{template} is no YAML"))?;
+            objects.extend(Some(object).filter(|object| !object.is_null()));
+        }
+    }
+    Ok(objects)
 }
 
 /// Packages a copy of the chart that names the image to install.
@@ -164,4 +182,30 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn validated(unknown: &[&str], wrong: &[&str]) -> Validated {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        Validated { well: 2, unknown: owned(unknown), wrong: owned(wrong) }
+    }
+
+    #[test]
+    fn what_no_schema_knows_is_said_and_nothing_else_gets_through() {
+        let told = judged("it", validated(&["Issuer", "Issuer"], &[])).unwrap();
+        assert_eq!(told, "it: 2 objects pass, without schema: Issuer");
+        let error = judged("it", validated(&["Deploymint"], &[])).unwrap_err().to_string();
+        assert!(error.contains("no Deploymint"), "{error}");
+        let error = judged("it", validated(&[], &["Deployment a: spec: x"])).unwrap_err().to_string();
+        assert!(error.contains("1 objects are wrong, such as Deployment a"), "{error}");
+    }
+
+    #[test]
+    fn old_versions_are_held_to_the_oldest_schemas() {
+        assert_eq!(schemas("1.20").unwrap(), "1.25");
+        assert_eq!(schemas("1.36").unwrap(), "1.36");
+    }
 }

@@ -54,32 +54,27 @@ impl Helm {
         Ok(answers.into_iter().map(|answer| Ok(serde_json::from_value(answer?)?)).collect())
     }
 
-    /// What Helm's lint has against a chart with these values, warnings as well.
-    pub fn lint(&self, rendering: &Rendering) -> Result<Vec<Value>> {
-        let request = json!({
-            "do": "lint", "chart": rendering.chart, "values": rendering.values, "namespace": rendering.namespace,
-            "kube_version": format!("v{}.0", rendering.kubernetes),
-        });
-        Ok(serde_json::from_value(self.one(request)?)?)
+    /// What Helm's lint has against charts, warnings as well: a list for each.
+    pub fn lint(&self, renderings: &[Rendering]) -> Result<Vec<Vec<Value>>> {
+        let request = |it: &Rendering| {
+            json!({
+                "do": "lint", "chart": it.chart, "values": it.values, "namespace": it.namespace,
+                "kube_version": format!("v{}.0", it.kubernetes),
+            })
+        };
+        let answers = self.ask(renderings.iter().map(request).collect())?;
+        answers.into_iter().map(|answer| Ok(serde_json::from_value(answer?)?)).collect()
     }
 
-    /// What is wrong with objects, by the strict schemas of a version of Kubernetes, such as 1.33. Kinds that have no schema are told
-    /// apart.
-    pub fn validate(&self, objects: &[Value], kubernetes: &str) -> Result<Validated> {
-        let told = self.one(json!({ "do": "validate", "objects": objects, "version": kubernetes }))?;
-        let mut validated = Validated::default();
-        for (object, told) in objects.iter().zip(told.as_array().into_iter().flatten()) {
-            let kind = object["kind"].as_str().unwrap_or_default().to_owned();
-            let name = object["metadata"]["name"].as_str().unwrap_or_default();
-            match told {
-                Value::Null => validated.well += 1,
-                Value::Bool(_) => validated.unknown.push(kind),
-                wrong => {
-                    validated.wrong.push(format!("{kind} {name}: {}", wrong.as_str().unwrap_or_default()))
-                }
-            }
-        }
-        Ok(validated)
+    /// What is wrong with objects, by the strict schemas of the version of Kubernetes beside them, such as 1.33. Kinds that have no
+    /// schema are told apart.
+    pub fn validate(&self, sets: &[(&[Value], &str)]) -> Result<Vec<Validated>> {
+        let request = |(objects, version): &(&[Value], &str)| json!({ "do": "validate", "objects": objects, "version": version });
+        let answers = self.ask(sets.iter().map(request).collect())?;
+        sets.iter()
+            .zip(answers)
+            .map(|((objects, _), answer)| Ok(Validated::read(objects, &answer?)))
+            .collect()
     }
 
     /// Writes the chart's archive into a folder, and says where it is.
@@ -156,4 +151,22 @@ pub struct Validated {
     pub unknown: Vec<String>,
     /// What is wrong, with the kind and the name of the object.
     pub wrong: Vec<String>,
+}
+
+impl Validated {
+    fn read(objects: &[Value], told: &Value) -> Self {
+        let mut validated = Self::default();
+        for (object, told) in objects.iter().zip(told.as_array().into_iter().flatten()) {
+            let kind = object["kind"].as_str().unwrap_or_default().to_owned();
+            let name = object["metadata"]["name"].as_str().unwrap_or_default();
+            match told {
+                Value::Null => validated.well += 1,
+                Value::Bool(_) => validated.unknown.push(kind),
+                wrong => {
+                    validated.wrong.push(format!("{kind} {name}: {}", wrong.as_str().unwrap_or_default()))
+                }
+            }
+        }
+        validated
+    }
 }

@@ -17,6 +17,7 @@ mod receiver;
 mod registries_conf;
 mod replicas;
 mod restored;
+mod scarce;
 mod story;
 mod support;
 mod tags;

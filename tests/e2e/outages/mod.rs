@@ -2,6 +2,7 @@
 
 mod absence;
 mod api_faults;
+mod clocks;
 mod control_plane;
 mod deletion;
 mod ground;

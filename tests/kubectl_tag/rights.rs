@@ -1,4 +1,4 @@
-//! The rights in `examples/`: enough for what their guides say, and no more.
+//! The rights that people are given, by `examples/` and by the manifests: enough for what the guides say, and no more.
 
 use std::path::Path;
 
@@ -53,7 +53,6 @@ fn a_pipeline_may_move_a_tag_and_wait_for_it_and_may_write_no_image_and_see_no_s
 fn who_may_edit_or_view_a_namespace_may_edit_or_view_its_tags_and_no_others() {
     run(async {
         let here = Namespace::new(World::shared().await, "tenant").await;
-        here.world.control_plane.kubectl().apply(&example("tenants/rbac.yaml")).await.unwrap();
         for role in ["edit", "view"] {
             let (role, user) = (format!("--clusterrole={role}"), format!("--user=who-may-{role}"));
             here.kubectl(&["create", "rolebinding", &user[7..], &role, &user]).await.unwrap();

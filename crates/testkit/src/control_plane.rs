@@ -69,7 +69,7 @@ pub struct ControlPlane {
     kubectl: PathBuf,
     files: Scratch,
     _data: Scratch,
-    _ports: [Port; 3],
+    ports: [Port; 3],
 }
 
 /// How each part is started, and started again.
@@ -126,7 +126,7 @@ impl ControlPlane {
             kubectl: assets.kubectl.clone(),
             files,
             _data: data,
-            _ports: ports,
+            ports,
         };
         control_plane.start_part(Part::Etcd)?;
         control_plane.start_api_server().await?;
@@ -142,6 +142,11 @@ impl ControlPlane {
     /// The API server's address.
     pub fn server(&self) -> &str {
         &self.server
+    }
+
+    /// Where etcd answers its clients, over plain HTTP.
+    pub fn etcd(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports[0].number())
     }
 
     /// A kubeconfig file whose bearer may do everything.

@@ -5,4 +5,6 @@ mod api_faults;
 mod control_plane;
 mod deletion;
 mod ground;
+mod kills;
+mod uninstall;
 mod upgrades;

@@ -15,9 +15,6 @@ const NOT_A_FLAG: [&str; 1] = ["CACHE_REGISTRY_PASSWORD"];
 const NO_VALUE: [(&str, &str); 1] =
     [("TAGGER_ADMISSION_URL", "it is for an operator outside of the cluster")];
 
-/// Variables of flags that are on their way; an operator that does not know them passes them over.
-const SOON: [&str; 3] = ["TAGGER_ADMISSION_CERTIFICATE", "TAGGER_OTLP_ENDPOINT", "TAGGER_OTLP_SAMPLE"];
-
 /// The flags of `tagger run`: the variable of each, and its default.
 fn flags() -> BTreeMap<String, String> {
     let command = Arguments::command();
@@ -43,8 +40,7 @@ fn every_variable_is_one_that_the_program_knows() {
     let flags = flags();
     for (at, variable) in environment() {
         let name = variable["name"].as_str().unwrap();
-        let known = flags.contains_key(name) || NOT_A_FLAG.contains(&name) || SOON.contains(&name);
-        let known = known || name == "HTTPS_PROXY";
+        let known = flags.contains_key(name) || NOT_A_FLAG.contains(&name) || name == "HTTPS_PROXY";
         assert!(known, "{at}: tagger run has no {name}");
     }
 }

@@ -11,6 +11,7 @@ mod cache_place;
 mod copy;
 mod credentials;
 mod manual;
+mod observed;
 mod program;
 mod receiver;
 mod registries_conf;

@@ -87,7 +87,7 @@ mod tests {
             row("tagger_tags")
                 .contains("| gauge | `state` (`ready`, `reconciling`, `stalled`, `suspended`) |")
         );
-        assert!(row("tagger_registry_throttled_total").contains("`host`; `how` (`rate`, `pause`"));
+        assert!(row("tagger_registry_throttled_total").contains("`host`; `how` (`merged`, `patient`"));
         assert!(row("tagger_admission_review_duration_seconds").contains("| histogram |"));
         assert!(page.find("## Tags") < page.find("## Admission"));
     }

@@ -10,6 +10,7 @@ pub mod assets;
 pub mod attachment;
 pub mod authority;
 mod client_certificate;
+pub mod collector;
 pub mod control_plane;
 pub mod image;
 pub mod kubectl;

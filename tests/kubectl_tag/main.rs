@@ -11,6 +11,7 @@ mod pages;
 mod plugin;
 mod read;
 mod registry;
+mod rights;
 mod steer;
 #[path = "../e2e/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the end-to-end tests of the operator need more of it")]

@@ -1,16 +1,22 @@
 //! What the project is measured by: `cargo xtask bench <what>`.
 
+mod admission;
 mod arrivals;
 mod cluster;
 mod crowd;
+mod failover;
 mod farm;
 mod figures;
+mod goals;
 mod mirror;
 mod plugin;
 mod poll;
 mod processor;
+mod push;
 mod receiver;
 mod rollout;
+mod scale;
+mod stored;
 mod tags;
 mod writes;
 
@@ -22,6 +28,9 @@ use crate::cargo;
 /// What can be measured.
 #[derive(Subcommand)]
 pub(crate) enum Bench {
+    /// Measure the admission webhook: how fast it answers, its memory, what it adds to a write through the API server, and
+    /// whether registries that hang matter to it
+    Admission(admission::Options),
     /// Measure how long cold Tags take to be Ready, beside what registry and API server need for the same requests by
     /// themselves, and the operator's memory
     Tags(tags::Options),
@@ -36,28 +45,39 @@ pub(crate) enum Bench {
     /// Measure `kubectl tag status` beside `kubectl get tags`, and the size of the plugin
     Plugin(plugin::Options),
     /// Measure from a push, and from a poll, to the Deployment that runs the image
+    Push(push::Options),
+    /// Measure the roll-out of one Tag to very many Deployments, and what another user of the API server has of it
     Rollout(rollout::Options),
+    /// Measure how long it takes until another replica reconciles, when the one that does so goes or is killed, and whether
+    /// anything is done twice
+    Failover(failover::Options),
+    /// Measure an operator of very many Tags: memory, start, a list anew, and what it uses while nothing happens
+    Scale(scale::Options),
 }
 
-/// Measures, with release builds: a slow measuring program would be what is measured.
+/// Measures a release build, by a program that is as fast: a slow one would be what is measured.
 pub(crate) async fn run(what: Bench) -> Result<()> {
     if cfg!(debug_assertions) {
-        return in_release();
+        return again();
     }
     match what {
+        Bench::Admission(options) => admission::run(&options).await,
         Bench::Tags(options) => tags::run(&options).await,
         Bench::Mirror(options) => mirror::run(&options).await,
         Bench::Poll(options) => poll::run(&options).await,
         Bench::Receiver(options) => receiver::run(&options).await,
         Bench::Plugin(options) => plugin::run(&options).await,
+        Bench::Push(options) => push::run(&options).await,
         Bench::Rollout(options) => rollout::run(&options).await,
+        Bench::Failover(options) => failover::run(&options).await,
+        Bench::Scale(options) => scale::run(&options).await,
     }
 }
 
-/// Runs this very task again, by a release build of this program.
-fn in_release() -> Result<()> {
+/// Runs this very task again, by a fast build of this program.
+fn again() -> Result<()> {
     let given: Vec<String> = std::env::args().skip(1).collect();
-    let mut arguments = vec!["run", "--release", "--package", "xtask", "--"];
+    let mut arguments = vec!["run", "--profile", "measure", "--package", "xtask", "--"];
     arguments.extend(given.iter().map(String::as_str));
     cargo::cargo(&arguments)
 }

@@ -2,7 +2,9 @@
 
 mod bench;
 mod cargo;
+mod chart;
 mod demo;
+mod generate;
 mod manifests;
 mod metrics;
 mod plugin;
@@ -34,12 +36,14 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Write the files that are made from the code: manifests/, docs/reference/ and docs/man/
+    /// Write the files that are made from the code: manifests/, docs/reference/, docs/man/, and parts of charts/tagger
     Generate {
         /// Write nothing; fail where a file is not what the code makes
         #[arg(long)]
         check: bool,
     },
+    /// Lint the Helm chart, render it for several versions of Kubernetes, and hold what comes out to their schemas
+    Chart(chart::Options),
     /// Measure the real thing: time, memory, and what registry and API server need by themselves
     Bench {
         #[command(subcommand)]
@@ -56,7 +60,8 @@ async fn main() -> anyhow::Result<()> {
     match Arguments::parse().task {
         Task::Demo { exit } => demo::run(exit).await,
         Task::Test { arguments } => test::run(&arguments).await,
-        Task::Generate { check } => manifests::generate(&cargo::root(), check),
+        Task::Generate { check } => generate::run(&cargo::root(), check),
+        Task::Chart(options) => chart::run(&options),
         Task::Bench { what } => bench::run(what).await,
         Task::Plugin(options) => plugin::run(&options),
         Task::Assets => {

@@ -1,196 +1,151 @@
-//! The files in `manifests/`, and the pages of the reference with them: made from the code, checked for drift.
-
-mod cache_registry;
+//! The plain manifests: what the chart gives without any values, in files that are numbered as they are applied.
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
 use serde_json::{Value, json};
+use tagger_testkit::helm::{Helm, Rendered, Rendering};
 
-use crate::reference;
+use crate::generate::File;
 
-/// Tagger's own namespace, and the name of most of what is in it.
-const TAGGER: &str = "tagger";
+/// The namespace that the plain manifests make.
+const NAMESPACE: &str = "tagger";
 
-/// The right to read the credentials of namespaces.
-const CREDENTIALS: &str = "tagger-credentials";
+/// The version that they are made for. Servers that are older don't know all fields.
+const KUBERNETES: &str = "1.36";
 
-/// The Secret of what registries authenticate their notifications with, and the Service that they come in at.
-const RECEIVER: &str = "tagger-receiver";
-
-/// A file of `manifests/`: its name, and the objects in it.
-struct File {
+/// A file of `manifests/`, and the templates of the chart that it is made of, in order.
+struct Plan {
     name: &'static str,
     about: &'static str,
-    objects: Vec<Value>,
+    templates: &'static [&'static str],
 }
 
-/// Writes the files, or with `check` says which of them are not what the code makes.
-pub(crate) fn generate(root: &Path, check: bool) -> Result<()> {
-    let mut stale = Vec::new();
-    for (name, text) in all()? {
-        let path = root.join(&name);
-        if std::fs::read_to_string(&path).is_ok_and(|there| there == text) {
-            continue;
-        }
-        match check {
-            true => stale.push(name),
-            false => {
-                let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-                folder
-                    .and_then(|()| std::fs::write(&path, text))
-                    .with_context(|| format!("{} can't be written", path.display()))?;
-                println!("wrote {name}");
+/// The file beside the numbered ones, which `kubectl apply -f manifests/` does not look into.
+const CACHE: Plan = Plan {
+    name: "cache/registry.yaml",
+    about: "Not needed: a registry for Tags with cache: true, in a cluster that has none. See docs/guides/cache.md.",
+    templates: &["cache-registry"],
+};
+
+const NUMBERED: [Plan; 6] = [
+    Plan { name: "00_crd.yaml", about: "The Tag resource.", templates: &["crd"] },
+    Plan {
+        name: "01_rbac.yaml",
+        about: "Tagger's namespace, its account, and all that the account may do.",
+        templates: &["namespace", "serviceaccount", "rbac", "rbac-credentials", "rbac-people"],
+    },
+    Plan {
+        name: "02_admission.yaml",
+        about: "Where the webhook is reached. Tagger writes the webhook configurations by itself, when it can answer.",
+        templates: &["service-admission"],
+    },
+    Plan {
+        name: "03_receiver.yaml",
+        about: "Where push notifications come in: those of all registries, and apart from them those of Docker Hub and of Quay.",
+        templates: &["services-receiver"],
+    },
+    Plan {
+        name: "04_operator.yaml",
+        about: "Tagger itself. Put the image that you have in place of the one named here.",
+        templates: &["priorityclass", "networkpolicy", "service-metrics", "deployment"],
+    },
+    Plan {
+        name: "05_disruption.yaml",
+        about: "Nodes are emptied without taking all of Tagger away at once.",
+        templates: &["poddisruptionbudget"],
+    },
+];
+
+/// The files, as paths in the checkout, with their text.
+pub(crate) fn files(root: &Path) -> Result<Vec<File>> {
+    let rendering = |values: Value| Rendering {
+        chart: root.join("charts/tagger"),
+        values,
+        namespace: NAMESPACE.to_owned(),
+        kubernetes: KUBERNETES.to_owned(),
+    };
+    let own = json!({ "namespace": { "create": true } });
+    let with_cache = json!({ "cacheRegistry": { "enabled": true } });
+    let mut rendered = Helm::obtain()?.render(&[rendering(own), rendering(with_cache)])?.into_iter();
+    let mut next =
+        || rendered.next().context("Helm rendered too little")?.context("the chart can't be rendered");
+    let (numbered, cache) = (next()?, next()?);
+    complete(&numbered)?;
+    let mut files = Vec::new();
+    for (plan, rendered) in NUMBERED.iter().map(|plan| (plan, &numbered)).chain([(&CACHE, &cache)]) {
+        files.push((format!("manifests/{}", plan.name), plan.text(rendered)?));
+    }
+    files.push(("manifests/Kustomization".to_owned(), kustomization()));
+    Ok(files)
+}
+
+/// Fails where the chart has a template that is in no file.
+fn complete(rendered: &Rendered) -> Result<()> {
+    let planned: Vec<String> =
+        NUMBERED.iter().flat_map(|plan| plan.templates).map(|name| path(name)).collect();
+    for (template, text) in rendered {
+        ensure!(
+            planned.contains(template) || template.ends_with(".txt") || objects(text)?.is_empty(),
+            "{template} is in no file of manifests/: give it a place in xtask/src/manifests.rs"
+        );
+    }
+    Ok(())
+}
+
+fn path(template: &str) -> String {
+    format!("tagger/templates/{template}.yaml")
+}
+
+impl Plan {
+    fn text(&self, rendered: &Rendered) -> Result<String> {
+        let mut text = format!(
+            "# {}\n# Made by `cargo xtask generate` from charts/tagger; edit that, not this file.\n",
+            self.about
+        );
+        for template in self.templates {
+            let rendered =
+                rendered.get(&path(template)).with_context(|| format!("the chart has no {template}"))?;
+            for mut object in objects(rendered)? {
+                forget_helm(&mut object);
+                text.push_str("---\n");
+                text.push_str(&serde_yaml_ng::to_string(&object)?);
             }
-        }
-    }
-    match stale.is_empty() {
-        true => Ok(()),
-        false => bail!("not what the code makes: {}; run `cargo xtask generate`", stale.join(", ")),
-    }
-}
-
-/// All that is generated: the path of each file in the checkout, and its text.
-fn all() -> Result<Vec<(String, String)>> {
-    let manifests = files()?.into_iter().map(|file| Ok((format!("manifests/{}", file.name), file.text()?)));
-    manifests.chain(reference::pages()?.into_iter().chain(reference::manuals()?).map(Ok)).collect()
-}
-
-impl File {
-    fn text(&self) -> Result<String> {
-        let mut text =
-            format!("# {}\n# Made by `cargo xtask generate`; edit the code, not this file.\n", self.about);
-        for object in &self.objects {
-            text.push_str("---\n");
-            text.push_str(&serde_yaml_ng::to_string(object)?);
         }
         Ok(text)
     }
 }
 
-fn files() -> Result<Vec<File>> {
-    Ok(vec![
-        File {
-            name: "00_crd.yaml",
-            about: "The Tag resource.",
-            objects: vec![serde_json::to_value(tagger_api::crd::definition())?],
-        },
-        File {
-            name: "01_rbac.yaml",
-            about: "Tagger's namespace, its account, and all that the account may do.",
-            objects: rights(),
-        },
-        File {
-            name: "02_admission.yaml",
-            about: "Where the webhook is reached. The configurations are empty: Tagger writes itself into them when it can answer.",
-            objects: admission(),
-        },
-        File {
-            name: "03_receiver.yaml",
-            about: "Where push notifications come in: those of all registries, and apart from them those of Docker Hub and of Quay.",
-            objects: receiver(),
-        },
-        File {
-            name: "cache/registry.yaml",
-            about: "Not needed: a registry for Tags with cache: true, in a cluster that has none. See docs/guides/cache.md.",
-            objects: cache_registry::objects()?,
-        },
-    ])
+/// The objects of a text in YAML.
+fn objects(text: &str) -> Result<Vec<Value>> {
+    let documents = serde_yaml_ng::Deserializer::from_str(text).map(Value::deserialize);
+    let objects: Vec<Value> = documents.collect::<Result<_, _>>().context("the chart renders no YAML")?;
+    Ok(objects.into_iter().filter(|object| !object.is_null()).collect())
 }
 
-fn named(kind: &str, api_version: &str, namespace: Option<&str>, name: &str, more: Value) -> Value {
-    let mut metadata = json!({ "name": name, "labels": { "app.kubernetes.io/name": TAGGER } });
-    if let Some(namespace) = namespace {
-        metadata["namespace"] = json!(namespace);
+/// Takes away what says that Helm looks after an object, for here nobody does.
+fn forget_helm(object: &mut Value) {
+    for part in ["labels", "annotations"] {
+        let Some(metadata) = object["metadata"].as_object_mut() else { continue };
+        let Some(texts) = metadata.get_mut(part).and_then(Value::as_object_mut) else { continue };
+        texts.retain(|name, value| !name.starts_with("helm.sh/") && value != "Helm");
+        if texts.is_empty() {
+            metadata.remove(part);
+        }
     }
-    let mut object = json!({ "apiVersion": api_version, "kind": kind, "metadata": metadata });
-    if let (Value::Object(object), Value::Object(more)) = (&mut object, more) {
-        object.extend(more);
-    }
-    object
 }
 
-fn rule(group: &str, resources: &[&str], verbs: &[&str]) -> Value {
-    json!({ "apiGroups": [group], "resources": resources, "verbs": verbs })
-}
-
-fn rule_for(group: &str, resources: &[&str], names: &[&str], verbs: &[&str]) -> Value {
-    json!({ "apiGroups": [group], "resources": resources, "resourceNames": names, "verbs": verbs })
-}
-
-fn rights() -> Vec<Value> {
-    const RBAC: &str = "rbac.authorization.k8s.io/v1";
-    let configurations = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"];
-    let cluster = json!({ "rules": [
-        rule("images.io", &["tags"], &["get", "list", "watch", "patch"]),
-        rule("images.io", &["tags/status"], &["update"]),
-        rule("apps", &["deployments", "statefulsets", "daemonsets", "replicasets"], &["get", "list", "watch", "patch"]),
-        rule("batch", &["cronjobs"], &["get", "list", "watch", "patch"]),
-        rule("batch", &["jobs"], &["get", "list", "watch"]),
-        rule("", &["pods"], &["get", "list", "watch", "patch"]),
-        rule("events.k8s.io", &["events"], &["create"]),
-        rule("admissionregistration.k8s.io", &configurations, &["create"]),
-        rule_for("admissionregistration.k8s.io", &configurations, &[TAGGER], &["get", "list", "watch", "update"]),
-    ]});
-    let secret = tagger_certificates::secret::NAME;
-    let own = json!({ "rules": [
-        rule("", &["secrets"], &["create"]),
-        rule_for("", &["secrets"], &[secret], &["get", "list", "watch", "update"]),
-        rule_for("", &["secrets"], &[RECEIVER], &["get", "list", "watch"]),
-    ]});
-    // Apart from the rest, so that it can be bound in some namespaces only.
-    let credentials = json!({ "rules": [
-        rule("", &["secrets"], &["list"]),
-        rule_for("", &["serviceaccounts"], &["default"], &["get"]),
-    ]});
-    let hosting = json!({ "rules": [rule_for("", &["configmaps"], &["local-registry-hosting"], &["get"])] });
-    let binding = |kind: &str, name: &str| {
-        json!({
-            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name },
-            "subjects": [{ "kind": "ServiceAccount", "name": TAGGER, "namespace": TAGGER }],
-        })
-    };
-    vec![
-        named("Namespace", "v1", None, TAGGER, json!({})),
-        named("ServiceAccount", "v1", Some(TAGGER), TAGGER, json!({})),
-        named("ClusterRole", RBAC, None, TAGGER, cluster),
-        named("ClusterRoleBinding", RBAC, None, TAGGER, binding("ClusterRole", TAGGER)),
-        named("ClusterRole", RBAC, None, CREDENTIALS, credentials),
-        named("ClusterRoleBinding", RBAC, None, CREDENTIALS, binding("ClusterRole", CREDENTIALS)),
-        named("Role", RBAC, Some(TAGGER), TAGGER, own),
-        named("RoleBinding", RBAC, Some(TAGGER), TAGGER, binding("Role", TAGGER)),
-        named("Role", RBAC, Some("kube-public"), TAGGER, hosting),
-        named("RoleBinding", RBAC, Some("kube-public"), TAGGER, binding("Role", TAGGER)),
-    ]
-}
-
-fn admission() -> Vec<Value> {
-    const REGISTRATION: &str = "admissionregistration.k8s.io/v1";
-    let service = json!({ "spec": {
-        "selector": { "app.kubernetes.io/name": TAGGER },
-        "ports": [{ "name": "https", "port": 443, "targetPort": "admission" }],
-    }});
-    vec![
-        named("Service", "v1", Some(TAGGER), "tagger-admission", service),
-        named("MutatingWebhookConfiguration", REGISTRATION, None, TAGGER, json!({})),
-        named("ValidatingWebhookConfiguration", REGISTRATION, None, TAGGER, json!({})),
-    ]
-}
-
-/// Each Service leads to a port that serves nothing else, so that whoever exposes one of them exposes no other.
-fn receiver() -> Vec<Value> {
-    let service = |name: &str, port: &str| {
-        let spec = json!({ "spec": {
-            "selector": { "app.kubernetes.io/name": TAGGER },
-            "ports": [{ "name": "http", "port": 80, "targetPort": port }],
-        }});
-        named("Service", "v1", Some(TAGGER), name, spec)
-    };
-    vec![
-        service(RECEIVER, "receiver"),
-        service("docker-webhooks", "docker-webhooks"),
-        service("quay-webhooks", "quay-webhooks"),
-    ]
+/// The kustomization of the numbered files. It is called `Kustomization`, without an ending: `kubectl apply -f` takes every `.yaml` of a
+/// folder for an object of the cluster.
+fn kustomization() -> String {
+    let resources: String = NUMBERED.iter().map(|plan| format!("- {}\n", plan.name)).collect();
+    format!(
+        "# All of Tagger, for `kubectl apply -k` and kustomizations of yours. Give the image there:\n\
+         #   images: [{{ name: registry.invalid/tagger/tagger, newName: …, digest: … }}]\n\
+         # Made by `cargo xtask generate`; edit the code, not this file.\n\
+         apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n{resources}"
+    )
 }
 
 #[cfg(test)]
@@ -198,43 +153,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_right_is_a_wildcard() {
-        for object in rights() {
-            for rule in object["rules"].as_array().into_iter().flatten() {
-                for field in ["apiGroups", "resources", "verbs"] {
-                    let values = rule[field].as_array().unwrap();
-                    assert!(!values.is_empty() && values.iter().all(|value| value != "*"), "{rule}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn secrets_are_listed_by_a_role_of_its_own_and_none_is_watched_outside_of_taggers_namespace() {
-        let about_secrets = |object: &Value| {
-            let rules = object["rules"].as_array().into_iter().flatten();
-            let verbs = rules
-                .filter(|rule| rule["resources"] == json!(["secrets"]))
-                .map(|rule| rule["verbs"].clone());
-            verbs.collect::<Vec<_>>()
-        };
-        for object in rights().iter().filter(|object| object["kind"] == "ClusterRole") {
-            let expected =
-                if object["metadata"]["name"] == CREDENTIALS { vec![json!(["list"])] } else { vec![] };
-            assert_eq!(about_secrets(object), expected, "{object}");
-        }
-    }
-
-    #[test]
-    fn each_service_of_the_receiver_leads_to_a_port_of_its_own() {
-        let ports: std::collections::BTreeSet<_> =
-            receiver().iter().map(|service| service["spec"]["ports"][0]["targetPort"].to_string()).collect();
-        assert_eq!(ports.len(), receiver().len());
-    }
-
-    #[test]
     fn the_files_are_named_in_the_order_they_are_applied() {
-        let names: Vec<&str> = files().unwrap().iter().map(|file| file.name).collect();
-        assert!(names.is_sorted());
+        assert!(NUMBERED.iter().map(|plan| plan.name).is_sorted());
+    }
+
+    #[test]
+    fn what_is_helms_own_goes_and_the_rest_stays() {
+        let mut object = json!({ "metadata": {
+            "labels": { "helm.sh/chart": "tagger-1", "app.kubernetes.io/managed-by": "Helm", "app.kubernetes.io/name": "tagger" },
+            "annotations": { "helm.sh/resource-policy": "keep" },
+        }});
+        forget_helm(&mut object);
+        assert_eq!(object, json!({ "metadata": { "labels": { "app.kubernetes.io/name": "tagger" } } }));
+    }
+
+    #[test]
+    fn what_is_not_there_stays_away() {
+        let object = json!({ "metadata": { "name": "tagger" } });
+        let mut same = object.clone();
+        forget_helm(&mut same);
+        assert_eq!(same, object);
+    }
+
+    #[test]
+    fn a_template_without_a_file_is_told_of() {
+        let rendered = |text: &str| Rendered::from([(path("more"), text.to_owned())]);
+        assert!(complete(&rendered("# nothing\n")).is_ok());
+        let error = complete(&rendered("kind: Secret\n")).unwrap_err().to_string();
+        assert!(error.contains("more.yaml is in no file"), "{error}");
     }
 }

@@ -18,6 +18,10 @@ pub const ROLLOUT: &str = "images.io/rollout";
 /// `kubectl tag` asks for a generation here, on the Tag: a [`Request`], as JSON.
 pub const IMPORT: &str = "images.io/import";
 
+/// A replica that doesn't lead notes here, on the Tag, that a registry told of a push: when, as text. The leader takes it away when it
+/// has looked.
+pub const PUSHED: &str = "images.io/pushed";
+
 /// The field manager of everything that Tagger writes.
 pub const FIELD_MANAGER: &str = "tagger";
 

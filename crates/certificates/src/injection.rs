@@ -129,11 +129,14 @@ async fn write<K: Configuration>(
     }
 }
 
-/// What is stored with the webhooks that are wanted; the labels and annotations of people stay.
+/// What is stored with the webhooks that are wanted, and the owner; the labels and annotations of people stay.
 fn merged<K: Configuration>(stored: &K, wanted: &K) -> K {
     let mut merged = stored.clone();
     merged.labels_mut().extend(wanted.labels().clone());
     merged.annotations_mut().extend(wanted.annotations().clone());
+    if !wanted.owner_references().is_empty() {
+        merged.meta_mut().owner_references.clone_from(&wanted.meta().owner_references);
+    }
     merged.take_webhooks(wanted);
     merged
 }

@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use crate::authority::{Authority, AuthorityError, Leaf};
 use crate::bundle::Bundle;
 use crate::injection::{self, Build, InjectionError};
+use crate::owner::{self, owned};
 use crate::secret::{self, Held, SecretError};
 use crate::server;
 use crate::serving::Serving;
@@ -29,6 +30,8 @@ pub struct Settings {
     pub names: Vec<String>,
     /// Makes the registrations that are wanted.
     pub registration: Build,
+    /// The ClusterRole that the registrations belong to, and go with.
+    pub owner: Option<String>,
     /// How often everything is looked at, though nothing seems to have changed.
     pub recheck: Duration,
     /// How long API servers are given to hear of a new authority before a certificate of it is served.
@@ -39,7 +42,12 @@ impl Settings {
     /// What suits a cluster.
     pub fn new(namespace: impl Into<String>, names: Vec<String>, registration: Build) -> Self {
         let (recheck, settle) = (Duration::from_secs(60), Duration::from_secs(5));
-        Self { namespace: namespace.into(), names, registration, recheck, settle }
+        Self { namespace: namespace.into(), names, registration, owner: None, recheck, settle }
+    }
+
+    /// Has the registrations belong to this ClusterRole, so that they go when it is deleted.
+    pub fn owned_by(self, role: impl Into<String>) -> Self {
+        Self { owner: Some(role.into()), ..self }
     }
 }
 
@@ -55,6 +63,9 @@ pub enum KeeperError {
     /// A certificate can't be made.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
+    /// The registrations' owner can't be asked for.
+    #[error("ClusterRole {0}, which the registrations go with, can't be read: {1}; it is tried again")]
+    Owner(String, #[source] kube::Error),
     /// The server's version can't be asked for.
     #[error("the API server's version can't be asked for: {0}; it is tried again")]
     Version(#[source] kube::Error),
@@ -190,11 +201,20 @@ impl Keeping {
 
     /// Gets the authority, and has the API server trust it.
     async fn publish(&self, now: Timestamp) -> Result<Held, KeeperError> {
-        let Settings { namespace, registration, .. } = &self.settings;
+        let Settings { namespace, registration, owner, .. } = &self.settings;
         let served = self.serving.leaf().map(|leaf| leaf.issuer);
         let held = secret::ensure(&self.client, namespace, served.as_deref(), now).await?;
         let conditions = server::knows_match_conditions(&self.client).await.map_err(KeeperError::Version)?;
-        injection::publish(&self.client, registration, &held.bundle.pem(), conditions).await?;
+        let owner = match owner {
+            Some(role) => owner::find(&self.client, role)
+                .await
+                .map_err(|error| KeeperError::Owner(role.clone(), error))?,
+            None => None,
+        };
+        let registration = Arc::clone(registration);
+        let build: Build =
+            Arc::new(move |bundle, conditions| owned(registration(bundle, conditions), owner.as_ref()));
+        injection::publish(&self.client, &build, &held.bundle.pem(), conditions).await?;
         Ok(held)
     }
 }

@@ -6,6 +6,7 @@
 //! * [`secret`]: the one authority of all replicas, in a Secret;
 //! * [`serving`]: a TLS configuration whose certificate is swapped while it serves;
 //! * [`injection`]: the registration of the webhooks, kept as it is wanted, with the bundle in it;
+//! * [`owner`]: whom the registration belongs to, and goes with;
 //! * [`server`]: what the API server is able to do;
 //! * [`keeper`]: the task that sees to all of it.
 //!
@@ -16,6 +17,7 @@ pub mod authority;
 pub mod bundle;
 pub mod injection;
 pub mod keeper;
+pub mod owner;
 pub mod secret;
 pub mod server;
 pub mod serving;

@@ -18,7 +18,7 @@ pub(crate) type Count = u64;
 /// What is known of each Tag that there is anything to know of, by its uid.
 #[derive(Debug)]
 pub(crate) struct Attention {
-    started: Timestamp,
+    started: Mutex<Timestamp>,
     noted: Mutex<HashMap<String, Noted>>,
 }
 
@@ -27,6 +27,8 @@ struct Noted {
     /// How many hints were heard, and how many had been when the last look began that came to an end.
     heard: Count,
     answered: Count,
+    /// What another replica heard last, as it wrote it.
+    relayed: Option<String>,
     /// The version of the specification that a look was asked for by itself.
     version: Option<i64>,
     /// Whether such a look is still to be made.
@@ -48,12 +50,19 @@ pub(crate) enum Due {
 impl Attention {
     /// Nothing known, in a process that started now.
     pub(crate) fn new(started: Timestamp) -> Self {
-        Self { started, noted: Mutex::default() }
+        Self { started: Mutex::new(started), noted: Mutex::default() }
     }
 
-    /// When this process started.
+    /// When this process began to lead, or started.
     pub(crate) fn started(&self) -> Timestamp {
-        self.started
+        *self.started.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins anew, as a process that started now. Gives the Tags whose hints had no answer yet.
+    pub(crate) fn restart(&self, now: Timestamp) -> HashSet<String> {
+        *self.started.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        let noted = std::mem::take(&mut *self.lock());
+        noted.into_iter().filter(|(_, noted)| noted.heard > noted.answered).map(|(uid, _)| uid).collect()
     }
 
     /// Notes that a registry told of a Tag. Says whether that is news: a burst is one hint until a look begins.
@@ -63,6 +72,21 @@ impl Attention {
         let is_news = noted.heard == noted.answered;
         noted.heard += 1;
         is_news
+    }
+
+    /// Notes what another replica heard of a Tag, if it is news.
+    pub(crate) fn relayed(&self, uid: &str, told: &str) {
+        let mut all = self.lock();
+        let noted = all.entry(uid.to_owned()).or_default();
+        if noted.relayed.as_deref() != Some(told) {
+            noted.relayed = Some(told.to_owned());
+            noted.heard += 1;
+        }
+    }
+
+    /// Whether every hint of a Tag has its answer.
+    pub(crate) fn is_answered(&self, uid: &str) -> bool {
+        self.lock().get(uid).is_none_or(|noted| noted.heard <= noted.answered)
     }
 
     /// Notes that a specification chooses its tag in another way now, so that nothing but a look says which. Once for each version.
@@ -89,7 +113,7 @@ impl Attention {
         if noted.is_respecified {
             return Due::Now(Trigger::Spec);
         }
-        match tracking.next(seed(uid), noted.looked, self.started, now) {
+        match tracking.next(seed(uid), noted.looked, self.started(), now) {
             Some(next) if next <= now => Due::Now(Trigger::Poll),
             Some(next) => Due::At(next),
             None => Due::Never,
@@ -170,6 +194,29 @@ mod tests {
         assert!(!attention.looked("uid", attention.heard("uid"), &PUSHES, at(2)));
         assert_eq!(attention.due("uid", &PUSHES, at(2)), Due::Never);
         assert!(attention.hint("uid"));
+    }
+
+    #[test]
+    fn what_another_replica_heard_is_one_hint_until_it_hears_more() {
+        let attention = Attention::new(at(0));
+        attention.relayed("uid", "1");
+        assert_eq!(attention.due("uid", &PUSHES, at(0)), Due::Now(Trigger::Push));
+        let began = attention.heard("uid");
+        attention.relayed("uid", "1");
+        assert!(!attention.looked("uid", began, &PUSHES, at(0)));
+        assert!(attention.is_answered("uid"));
+        attention.relayed("uid", "2");
+        assert!(!attention.is_answered("uid"));
+    }
+
+    #[test]
+    fn who_begins_anew_gives_the_tags_whose_hints_had_no_answer() {
+        let attention = Attention::new(at(0));
+        attention.hint("open");
+        attention.hint("answered");
+        attention.looked("answered", attention.heard("answered"), &PUSHES, at(0));
+        assert_eq!(attention.restart(at(9)), ["open".to_owned()].into());
+        assert_eq!((attention.started(), attention.due("open", &PUSHES, at(9))), (at(9), Due::Never));
     }
 
     #[test]

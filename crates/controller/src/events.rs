@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures::StreamExt;
 use jiff::Timestamp;
@@ -12,6 +13,7 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use tagger_api::annotations::FIELD_MANAGER;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::metrics::Metrics;
 
@@ -19,6 +21,8 @@ use crate::metrics::Metrics;
 const WAITING: usize = 1024;
 /// How many Events are written at once.
 const WRITERS: usize = 4;
+/// How long one may take. Those behind it wait.
+const LONGEST: Duration = Duration::from_secs(10);
 /// How much of an object's name an Event's own name begins with: with the rest of it, that may have 253 characters.
 const LONGEST_NAME: usize = 200;
 /// The longest note that the API takes, in bytes.
@@ -102,11 +106,15 @@ async fn write(client: Client, receiver: mpsc::Receiver<Event>, metrics: Metrics
             let (params, metrics) = (&params, &metrics);
             async move {
                 let is_normal = event.type_.as_deref() == Some("Normal");
-                match api.create(params, &event).await {
-                    Ok(_) => metrics.event(is_normal, "written"),
-                    Err(error) => {
+                match timeout(LONGEST, api.create(params, &event)).await {
+                    Ok(Ok(_)) => metrics.event(is_normal, "written"),
+                    Ok(Err(error)) => {
                         metrics.event(is_normal, "refused");
                         tracing::debug!(%error, reason = event.reason, "an Event could not be written");
+                    }
+                    Err(_) => {
+                        metrics.event(is_normal, "refused");
+                        tracing::debug!(reason = event.reason, "an Event took too long to be written");
                     }
                 }
             }

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::matching::Repositories;
 use crate::metrics::Metrics;
+use crate::relay::Relay;
 use crate::tags::reconcile::Context;
 
 /// Who listens, and whom it tells.
@@ -21,6 +22,8 @@ pub(crate) struct Ear {
     pub(crate) stored: watch::Receiver<bool>,
     pub(crate) context: Arc<Context>,
     pub(crate) metrics: Metrics,
+    /// Who tells the leader, where this process is not that.
+    pub(crate) relay: Arc<Relay>,
     /// The Tags that are to be looked at.
     pub(crate) wake: mpsc::UnboundedSender<ObjectRef<Tag>>,
 }
@@ -45,7 +48,9 @@ impl Ear {
         tracing::debug!(%pushed, tags = meant.len(), "told of a push");
         self.metrics.hinted(!meant.is_empty());
         for tag in meant {
-            if self.context.hint(&tag) {
+            if !self.context.leadership.leads() {
+                self.relay.tell(&tag);
+            } else if self.context.hint(&tag) {
                 // Nobody listens only while everything is being shut down.
                 let _ = self.wake.send(ObjectRef::from_obj(&*tag));
             }

@@ -12,10 +12,12 @@ pub mod cache;
 mod credentials;
 mod events;
 mod hearing;
+pub mod leadership;
 mod looks;
 mod matching;
 mod metrics;
 mod mirrors;
+mod relay;
 mod retries;
 mod suspended;
 mod tags;
@@ -23,7 +25,6 @@ mod usage;
 mod watching;
 mod workloads;
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -32,7 +33,8 @@ use futures::future::{join, join_all};
 use futures::stream::BoxStream;
 use jiff::Timestamp;
 use kube::Client;
-use kube::runtime::reflector;
+use kube::runtime::reflector::{self, Store};
+use tagger_api::Tag;
 use tagger_api::index::TagIndex;
 use tagger_api::workload::Kind;
 use tagger_core::reference::Reference;
@@ -45,11 +47,13 @@ use cache::Cache;
 use credentials::Credentials;
 use events::Events;
 use hearing::Ear;
+use leadership::Leadership;
 use looks::{Eyes, Looks};
 use matching::Repositories;
+pub use metrics::Metrics;
 use metrics::Observed;
-pub use metrics::{Leadership, Metrics};
 use mirrors::{Lost, Mirrors, Places, Tidier};
+use relay::Relay;
 use retries::Retries;
 use suspended::Suspended;
 use usage::Usage;
@@ -60,6 +64,8 @@ use workloads::{Keeper, Served};
 pub struct Settings {
     /// The name of this process in Events, such as the Pod's.
     pub instance: String,
+    /// Whether this process is the one that reconciles. All others watch, so that admission can answer, and tell the one of pushes.
+    pub leadership: Leadership,
     /// Tagger's own namespace. Nothing in it, nor in `kube-system`, is touched, as with admission.
     pub namespace: String,
     /// How many Tags are imported at once from one registry.
@@ -97,6 +103,7 @@ pub async fn run(
             let (client, events) = (client.clone(), events.clone());
             Keeper::new(workloads::Context {
                 client,
+                leadership: settings.leadership.clone(),
                 served,
                 own_namespace: settings.namespace.clone(),
                 tags: index.clone(),
@@ -110,7 +117,8 @@ pub async fn run(
     let indexes: Vec<_> = keepers.iter().map(|keeper| keeper.index.clone()).collect();
     let (tags, writer) = reflector::store();
     let (wake, endings) = mpsc::unbounded_channel();
-    let mirrors = Mirrors::new(wake.clone());
+    let leadership = settings.leadership;
+    let mirrors = Mirrors::new(leadership.clone(), wake.clone());
     let repositories = Arc::new(Repositories::default());
     let attention = Arc::new(Attention::new(Timestamp::now()));
     let credentials = Arc::new(Credentials::new(client.clone(), registry.clone(), events.clone()));
@@ -125,7 +133,8 @@ pub async fn run(
     let context = Arc::new(tags::reconcile::Context {
         cache: Cache::new(client.clone(), settings.cache),
         credentials,
-        client,
+        client: client.clone(),
+        leadership,
         registry,
         tidier: Arc::new(Tidier::new(events.clone(), usage.clone(), tags.clone())),
         events,
@@ -138,7 +147,8 @@ pub async fn run(
         places: Arc::new(Places::new(settings.mirrors)),
         lost: Lost::default(),
         requests: tags::Requests::default(),
-        written_over: Mutex::new(HashMap::new()),
+        written_over: Mutex::default(),
+        refused: Mutex::default(),
     });
     let missing = Arc::new(AtomicUsize::new(keepers.len() + 1));
     let ready = Arc::new(ready);
@@ -151,25 +161,69 @@ pub async fn run(
         }
     };
     let stored = watch::Sender::new(false);
+    let relay = Arc::new(Relay::default());
+    let (begins, began) = watch::channel(false);
+    let turning = turn(context.clone(), tags.clone(), relay.clone(), begins);
+    let _turning = AbortOnDropHandle::new(tokio::spawn(turning));
     let ear = Ear {
         repositories: repositories.clone(),
         tags,
         stored: stored.subscribe(),
         context: context.clone(),
         metrics,
+        relay: relay.clone(),
         wake,
     };
     let _listening = AbortOnDropHandle::new(tokio::spawn(ear.listen(pushes)));
-    let watched =
-        tags::Watched { index, suspended, workloads: indexes, repositories, writer, stored, endings };
+    let relaying = AbortOnDropHandle::new(tokio::spawn({
+        let (relay, client) = (relay.clone(), client.clone());
+        async move { relay.run(&client).await }
+    }));
+    let watched = tags::Watched {
+        index,
+        suspended,
+        workloads: indexes,
+        repositories,
+        writer,
+        stored,
+        endings,
+        began: began.clone(),
+    };
     let tags = tags::run(context, watched, delivered(), stop.clone());
     let concurrency = settings.roll_outs;
-    let workloads: Vec<_> =
-        keepers.into_iter().map(|keeper| keeper.run(concurrency, delivered(), stop.clone())).collect();
+    let workloads: Vec<_> = keepers
+        .into_iter()
+        .map(|keeper| keeper.run(concurrency, began.clone(), delivered(), stop.clone()))
+        .collect();
     let writing = tokio::spawn(writing);
     join(tags, join_all(workloads)).await;
+    drop(relaying);
+    let _ = tokio::time::timeout(Duration::from_secs(2), relay.flush(&client)).await;
     // The tellers are gone with the loops, so the writer ends when it has written what it was told; it is not waited for long.
     let _ = tokio::time::timeout(Duration::from_secs(2), writing).await;
+}
+
+/// At each turn, as this process leads from now on or does so no more, begins anew, and says so in `begins`. What it was told and had
+/// no answer to is told to who leads then.
+async fn turn(
+    context: Arc<tags::reconcile::Context>,
+    tags: Store<Tag>,
+    relay: Arc<Relay>,
+    begins: watch::Sender<bool>,
+) {
+    let mut turns = context.leadership.turns();
+    // It may have been told before anybody listened.
+    turns.mark_changed();
+    while turns.changed().await.is_ok() {
+        let leads = *turns.borrow_and_update();
+        context.metrics.leads(leads);
+        let open = context.restart();
+        if !open.is_empty() {
+            let is_open = |tag: &Tag| tag.metadata.uid.as_ref().is_some_and(|uid| open.contains(uid));
+            tags.state_filter(is_open).iter().for_each(|tag| relay.tell(tag));
+        }
+        begins.send_replace(leads);
+    }
 }
 
 /// The kinds of workloads, each in the version that the API server serves: CronJobs were `v1beta1` before Kubernetes 1.21.

@@ -84,6 +84,14 @@ pub struct Run {
     #[arg(long, env = "TAGGER_HEALTH_ADDRESS", value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
     pub health_address: SocketAddr,
 
+    /// The Lease, in Tagger's own namespace, by which one of several replicas is chosen to reconcile; all of them answer admission
+    #[arg(long, env = "TAGGER_LEASE", value_name = "NAME", default_value = "tagger")]
+    pub lease: String,
+
+    /// How long the Lease lasts without a renewal, in seconds: so long nothing is reconciled after the one that leads was killed
+    #[arg(long, env = "TAGGER_LEASE_DURATION", value_name = "SECONDS", default_value = "15", value_parser = lease_seconds)]
+    pub lease_duration: Duration,
+
     /// How many Tags one registry is asked for at once: imports, pushes, and at most half of them polls
     #[arg(long, env = "TAGGER_IMPORTS", value_name = "NUMBER", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub imports: u16,
@@ -164,6 +172,11 @@ pub struct Admission {
     /// The Service of the webhook, in Tagger's own namespace
     #[arg(long, env = "TAGGER_ADMISSION_SERVICE", value_name = "NAME", default_value = "tagger-admission")]
     pub admission_service: String,
+
+    /// The ClusterRole that the webhook's registration belongs to: Kubernetes deletes the registration when the role is deleted, as
+    /// uninstalling does. Without such a role, the registration stays
+    #[arg(long, env = "TAGGER_REGISTRATION_OWNER", value_name = "NAME", default_value = "tagger")]
+    pub registration_owner: String,
 }
 
 /// Which registries may be asked, and how.
@@ -292,6 +305,12 @@ fn seconds(text: &str) -> Result<Duration, String> {
     (seconds <= 600).then(|| Duration::from_secs(seconds)).ok_or_else(|| "must be at most 600".to_owned())
 }
 
+fn lease_seconds(text: &str) -> Result<Duration, String> {
+    let lasts = seconds(text)?;
+    let right = Duration::from_secs(1)..=Duration::from_secs(300);
+    right.contains(&lasts).then_some(lasts).ok_or_else(|| "must be from 1 to 300".to_owned())
+}
+
 fn https(text: &str) -> Result<Url, String> {
     let url: Url = text.parse().map_err(|error| format!("{error}"))?;
     match (url.scheme(), url.path(), url.query()) {
@@ -340,6 +359,7 @@ mod tests {
     #[case(&["--imports", "0"], "1..=1024")]
     #[case(&["--registry-requests", "0"], "1..=1024")]
     #[case(&["--registry-rate", "fast"], "invalid digit")]
+    #[case(&["--lease-duration", "0"], "from 1 to 300")]
     #[case(&["--drain", "soon"], "whole number of seconds")]
     #[case(&["--log-format", "xml"], "text, json")]
     fn a_wrong_value_is_refused_with_the_flag_and_what_is_right(#[case] flags: &[&str], #[case] right: &str) {

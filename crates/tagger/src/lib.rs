@@ -3,6 +3,7 @@
 pub mod arguments;
 mod cache;
 mod copy;
+mod election;
 mod health;
 mod logging;
 pub mod metrics;

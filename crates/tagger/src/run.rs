@@ -14,9 +14,12 @@ use tagger_admission::{router, server};
 use tagger_api::index::TagIndex;
 use tagger_certificates::injection::Webhooks;
 use tagger_certificates::keeper::{self, Expiry, Keeper};
+use tagger_controller::leadership::Leadership;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{Admission, Run};
+use crate::election::Candidate;
 use crate::health::{Check, Pulse, Told};
 use crate::metrics::api_server::Requests;
 use crate::receiver::Receiving;
@@ -94,8 +97,6 @@ async fn serve(flags: Run) -> Result<()> {
     counted.register(&mut metrics);
     let reviews = tagger_admission::metrics::Metrics::default();
     reviews.register(&mut metrics);
-    // There is no other replica yet.
-    counted.leadership().set(true);
     // Health is told to the very end, so that whoever asks hears why the process is not ready.
     let health = health::start(health, Told { checks, pulse: Pulse::start(), metrics })?;
 
@@ -103,13 +104,25 @@ async fn serve(flags: Run) -> Result<()> {
     let settings = router::Settings { metrics: reviews, ..router::Settings::new(&flags.namespace) };
     let router = router::router(settings, index.clone());
     let limits = server::Limits { linger: flags.drain, ..server::Limits::default() };
+    // What admission answers from, and those who tell the leader of pushes, end when nobody is served any more.
+    let unserved = CancellationToken::new();
     // A part that ends by itself takes the others with it: half an operator is worse than one that is started again.
     let webhook = async {
         let _ending = stop.clone().drop_guard();
         server::serve(admission, keeper.tls(), router, limits, stop.clone().cancelled_owned()).await
     };
+    let leadership = Leadership::default();
+    let candidate = Candidate::new(
+        client.clone(),
+        &flags.namespace,
+        &flags.lease,
+        &flags.instance,
+        flags.lease_duration,
+        leadership.clone(),
+    );
     let settings = tagger_controller::Settings {
         instance: flags.instance,
+        leadership,
         namespace: flags.namespace.clone(),
         imports: flags.imports.into(),
         mirrors: flags.mirrors.into(),
@@ -117,12 +130,11 @@ async fn serve(flags: Run) -> Result<()> {
         cache,
         metrics: counted,
     };
-    // The controller ends first when told to, and that is in order: `/healthz` is not to call it dead while admission drains.
-    let _listed = listed.clone();
     let controller = async {
         let _ending = stop.clone().drop_guard();
-        tagger_controller::run(client, registry, settings, index, pushes.boxed(), listed, stop.clone()).await;
-        stop.is_cancelled()
+        tagger_controller::run(client, registry, settings, index, pushes.boxed(), listed, unserved.clone())
+            .await;
+        unserved.is_cancelled()
     };
     let receiver = async {
         let _ending = stop.clone().drop_guard();
@@ -133,8 +145,11 @@ async fn serve(flags: Run) -> Result<()> {
         leaving.send_replace(false);
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), namespace = flags.namespace, "started");
-    // The index lives while the controller's watches do; admission goes on from it while endpoints drain.
-    let (served, was_told, received, ()) = tokio::join!(webhook, controller, receiver, leave);
+    let serve = async {
+        let _ending = unserved.clone().drop_guard();
+        tokio::join!(webhook, receiver, leave)
+    };
+    let ((served, received, ()), was_told, ()) = tokio::join!(serve, controller, candidate.run(stop.clone()));
     health.end().await;
     tracing::info!("ended");
     served.context("admission is served no more")?;
@@ -189,5 +204,5 @@ fn keeping(flags: &Admission, namespace: &str) -> keeper::Settings {
         mutating: registration.mutating(bundle.as_bytes(), conditions),
         validating: registration.validating(bundle.as_bytes()),
     };
-    keeper::Settings::new(namespace, names, Arc::new(build))
+    keeper::Settings::new(namespace, names, Arc::new(build)).owned_by(&flags.registration_owner)
 }

@@ -13,6 +13,7 @@
 
 mod cache;
 mod debian;
+mod helm;
 mod kubernetes;
 mod step;
 
@@ -109,6 +110,11 @@ pub(crate) async fn skopeo() -> Result<(PathBuf, Option<PathBuf>)> {
         None => debian::skopeo().map(|(program, libraries)| (program, Some(libraries))),
     };
     tokio::task::spawn_blocking(find).await.context("obtaining skopeo was cut short")?
+}
+
+/// Gives a Python with Helm's own code.
+pub(crate) fn helm() -> Result<PathBuf> {
+    helm::python()
 }
 
 impl fmt::Display for Assets {

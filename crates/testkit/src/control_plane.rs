@@ -13,7 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use reqwest::{Certificate, Client, Identity};
+use reqwest::{Certificate, Client, ClientBuilder, Identity};
+use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::assets::Assets;
@@ -22,7 +23,9 @@ use crate::kubectl::Kubectl;
 use crate::leash::Leashed;
 use crate::log::tail;
 use crate::port::Port;
+use crate::proxy::{Proxy, Upstream};
 use crate::scratch::Scratch;
+use crate::target::Target;
 
 pub use version::Version;
 
@@ -66,7 +69,7 @@ pub struct ControlPlane {
     kubectl: PathBuf,
     files: Scratch,
     _data: Scratch,
-    _ports: [Port; 3],
+    ports: [Port; 3],
 }
 
 /// How each part is started, and started again.
@@ -123,7 +126,7 @@ impl ControlPlane {
             kubectl: assets.kubectl.clone(),
             files,
             _data: data,
-            _ports: ports,
+            ports,
         };
         control_plane.start_part(Part::Etcd)?;
         control_plane.start_api_server().await?;
@@ -139,6 +142,11 @@ impl ControlPlane {
     /// The API server's address.
     pub fn server(&self) -> &str {
         &self.server
+    }
+
+    /// Where etcd answers its clients, over plain HTTP.
+    pub fn etcd(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports[0].number())
     }
 
     /// A kubeconfig file whose bearer may do everything.
@@ -167,6 +175,37 @@ impl ControlPlane {
             &format!("system:serviceaccount:{namespace}:{name}"),
             &["system:serviceaccounts", &format!("system:serviceaccounts:{namespace}")],
         )
+    }
+
+    /// A proxy before the API server, that lets everyone in with the rights of a ServiceAccount, and a kubeconfig file that leads
+    /// to it. What comes between an operator and its API server comes from there.
+    pub async fn proxy_for_service_account(&self, namespace: &str, name: &str) -> Result<(Proxy, PathBuf)> {
+        let user = format!("system:serviceaccount:{namespace}:{name}");
+        let groups = ["system:serviceaccounts", &format!("system:serviceaccounts:{namespace}")];
+        let leaf = self.authority.issue_client(&user, &groups)?;
+        // Watches are answers that last: there is no limit.
+        let client = builder(&self.authority, &leaf)?.build().context("make a client for a proxy")?;
+        let proxy = Proxy::before(Upstream::Registry(Target::by(&self.server, client)?)).await?;
+        let file = format!("proxied-{}.kubeconfig", proxy.address().replace(':', "-"));
+        let path =
+            self.files.write(&file, kubeconfig::render_open(&format!("http://{}", proxy.address())))?;
+        Ok((proxy, path))
+    }
+
+    /// Asks the API server as one who may do everything, without the cost of a kubectl. A body of a PATCH is a merge patch. Gives the
+    /// status and the answer.
+    pub async fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value)> {
+        let kind = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+        let mut request = self
+            .client
+            .request(method.parse()?, format!("{}{path}", self.server))
+            .header("Content-Type", kind);
+        if let Some(body) = body {
+            request = request.body(body.to_string());
+        }
+        let answer = request.send().await.with_context(|| format!("{method} {path}"))?;
+        let status = answer.status().as_u16();
+        Ok((status, answer.json().await.unwrap_or(Value::Null)))
     }
 
     /// A kubectl whose user may do everything.
@@ -267,14 +306,12 @@ impl Drop for ControlPlane {
 }
 
 fn client(authority: &Authority, administrator: &Leaf) -> Result<Client> {
+    let client = builder(authority, administrator)?.timeout(Duration::from_secs(10));
+    client.build().context("make a client for the API server")
+}
+
+fn builder(authority: &Authority, user: &Leaf) -> Result<ClientBuilder> {
     let ca = Certificate::from_pem(authority.certificate().as_bytes())?;
-    let identity =
-        Identity::from_pem(format!("{}\n{}", administrator.certificate, administrator.key).as_bytes())?;
-    Client::builder()
-        .tls_certs_only([ca])
-        .identity(identity)
-        .no_proxy()
-        .timeout(Duration::from_secs(10))
-        .build()
-        .context("make a client for the API server")
+    let identity = Identity::from_pem(format!("{}\n{}", user.certificate, user.key).as_bytes())?;
+    Ok(Client::builder().tls_certs_only([ca]).identity(identity).no_proxy())
 }

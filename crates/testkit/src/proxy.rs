@@ -1,4 +1,4 @@
-//! A proxy in front of a registry, or of images in memory, that counts what passes and breaks what it is told to.
+//! A proxy in front of a registry, of images in memory or of an API server, that counts what passes and breaks what it is told to.
 //!
 //! ```no_run
 //! # async fn example(registry: &tagger_testkit::registry::Registry) -> anyhow::Result<()> {
@@ -175,6 +175,17 @@ impl Proxy {
         if let Some(server) = lock(&self.server).take() {
             server.abort();
         }
+    }
+
+    /// Breaks every connection, and goes on.
+    pub async fn break_connections(&self) -> Result<()> {
+        let server = lock(&self.server).take();
+        if let Some(server) = server {
+            server.abort();
+            // Only when the task is gone is its port free.
+            let _ = server.await;
+        }
+        self.start_again().await
     }
 
     /// Listens again, on the same port.

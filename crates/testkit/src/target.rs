@@ -46,6 +46,12 @@ impl Target {
         Ok(Self { base, client: client.build().context("make a client for a registry")?, credentials })
     }
 
+    /// Any server at `base`, that lets this client in.
+    pub(crate) fn by(base: &str, client: Client) -> Result<Self> {
+        let base = Url::parse(base).with_context(|| format!("{base} is no address"))?;
+        Ok(Self { base, client, credentials: None })
+    }
+
     /// Where the registry is.
     pub fn base(&self) -> &Url {
         &self.base

@@ -3,7 +3,7 @@
 pub mod cached;
 mod namespace;
 pub mod told;
-mod world;
+pub mod world;
 
 use std::future::Future;
 use std::sync::LazyLock;

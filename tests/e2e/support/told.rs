@@ -14,7 +14,7 @@ use super::world::manifests;
 use super::{Namespace, World, eventually};
 
 /// The secret of the world's registry. It guards nothing.
-const SECRET: &str = "of-no-value-to-anyone";
+pub const SECRET: &str = "of-no-value-to-anyone";
 
 /// A world whose registry tells the operator of pushes.
 pub struct Told {

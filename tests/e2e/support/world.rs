@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tagger_testkit::assets::Assets;
 use tagger_testkit::control_plane::{ControlPlane, ControlPlaneOptions};
-use tagger_testkit::operator::{Operator, installation};
+use tagger_testkit::operator::{Operator, OperatorOptions, installation};
 use tagger_testkit::proxy::Proxy;
 use tagger_testkit::registry::{Registry, RegistryOptions};
 use tokio::sync::OnceCell;
@@ -40,8 +40,13 @@ impl World {
     pub async fn without_operator(assets: &Assets) -> (ControlPlane, Registry) {
         let control_plane = ControlPlane::start(assets, &ControlPlaneOptions::default()).await.unwrap();
         let registry = Registry::start(assets, &RegistryOptions::default()).await.unwrap();
-        control_plane.kubectl().run(&installation(&control_plane, &manifests())).await.unwrap();
+        Self::install(&control_plane).await;
         (control_plane, registry)
+    }
+
+    /// Applies the manifests.
+    pub async fn install(control_plane: &ControlPlane) {
+        control_plane.kubectl().run(&installation(control_plane, &manifests())).await.unwrap();
     }
 
     /// An operator that may ask the registry.
@@ -50,6 +55,16 @@ impl World {
         let flags: Vec<String> =
             ["--insecure-registry", &registry].iter().chain(flags).map(|flag| (*flag).to_owned()).collect();
         Operator::start(&operator_binary(), control_plane, &flags).await.unwrap()
+    }
+
+    /// An operator that may ask the registry, started in a way of one's own.
+    pub async fn operator_with(
+        control_plane: &ControlPlane,
+        registry: &Registry,
+        mut options: OperatorOptions,
+    ) -> Operator {
+        options.flags.extend(["--insecure-registry".to_owned(), registry.address()]);
+        Operator::start_with(&operator_binary(), control_plane, &options).await.unwrap()
     }
 }
 

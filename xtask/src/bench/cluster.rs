@@ -8,7 +8,7 @@ use kube::{Api, Client, Config};
 use tagger_api::Tag;
 use tagger_testkit::assets::Assets;
 use tagger_testkit::control_plane::{ControlPlane, ControlPlaneOptions};
-use tagger_testkit::operator::{Operator, installation};
+use tagger_testkit::operator::{Operator, OperatorOptions, installation};
 
 use crate::cargo;
 
@@ -45,6 +45,11 @@ impl Cluster {
     /// Starts an operator, which knows nothing yet, and returns once it is ready.
     pub(crate) async fn operator(&self, flags: &[String]) -> Result<Operator> {
         Operator::start(&self.binary, &self.control_plane, flags).await
+    }
+
+    /// The same, with more that is not as usual.
+    pub(crate) async fn operator_with(&self, options: &OperatorOptions) -> Result<Operator> {
+        Operator::start_with(&self.binary, &self.control_plane, options).await
     }
 
     /// The operator's name among the programs that run: the kernel keeps so many characters of it.

@@ -59,25 +59,24 @@ impl Farm {
 
     /// Creates the Tags, one for each image.
     pub(crate) async fn follow(&self, api: &Api<Tag>, track: Option<Track>) -> Result<()> {
-        let from = |followed: &Followed| {
-            let host = self.sources[followed.source].address();
-            format!("{host}/{}:{}", followed.repository, followed.tag)
+        let spec = |number| TagSpec {
+            from: self.from(number),
+            track: track.clone().map(Box::new),
+            ..TagSpec::default()
         };
-        let specs: Vec<TagSpec> = self
-            .followed
-            .iter()
-            .map(|followed| TagSpec {
-                from: from(followed),
-                track: track.clone().map(Box::new),
-                ..TagSpec::default()
-            })
-            .collect();
+        let specs: Vec<TagSpec> = (0..self.followed.len()).map(spec).collect();
         each(specs.len(), (api.clone(), specs), create).await
     }
 
     /// What the Tag of this number follows.
     pub(crate) fn followed(&self, number: usize) -> &Followed {
         &self.followed[number]
+    }
+
+    /// Where the Tag of this number imports from.
+    pub(crate) fn from(&self, number: usize) -> String {
+        let Followed { source, repository, tag } = self.followed(number);
+        format!("{}/{repository}:{tag}", self.sources[*source].address())
     }
 
     /// Makes what the Tag of this number follows another image, one for each version, and gives its digest.

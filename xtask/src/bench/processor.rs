@@ -2,6 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+/// How often it is looked whether a program is idle.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How much of a processor a program may use that is called idle.
+const IDLE: f64 = 0.05;
+
+/// For how long it must have been so.
+const QUIET: Duration = Duration::from_secs(3);
+
+/// How long it is waited for that.
+const LONGEST_BUSY: Duration = Duration::from_secs(180);
 
 /// Seconds of processor time, by the name of the program.
 pub(crate) type Seconds = BTreeMap<String, f64>;
@@ -37,6 +52,23 @@ pub(crate) fn since(before: &Seconds) -> Seconds {
     }
     used.retain(|_, seconds| *seconds > 0.01);
     used
+}
+
+/// Waits until a program has hardly anything to do, and says when that began. Where it never is so, that is seen in what it uses then.
+pub(crate) async fn until_idle(program: &str) -> Instant {
+    let start = Instant::now();
+    let mut before = used();
+    let mut busy = start;
+    while start.elapsed() < LONGEST_BUSY && busy.elapsed() < QUIET {
+        sleep(LOOK).await;
+        let now = used();
+        let of = |seconds: &Seconds| seconds.get(program).copied().unwrap_or_default();
+        if of(&now) - of(&before) > IDLE * LOOK.as_secs_f64() {
+            busy = Instant::now();
+        }
+        before = now;
+    }
+    busy
 }
 
 struct Process {

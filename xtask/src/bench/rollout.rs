@@ -1,200 +1,204 @@
-//! From a push to the workload that runs it: how long that takes by notification and by polling, beside the time that the registry and
-//! the API server need for the writes in between.
+//! One Tag and very many workloads: how long until all of them have the image that it steps to, and what another user of the API server
+//! has of that.
 
+mod bystander;
+mod report;
+
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use futures::StreamExt;
 use k8s_openapi::api::apps::v1::Deployment;
-use kube::Api;
-use kube::api::PostParams;
-use serde::Serialize;
-use serde_json::{Value, json};
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, ResourceExt};
+use serde_json::json;
+use tagger_api::Tag;
+use tagger_api::annotations::IMAGE_TAG;
 use tagger_testkit::assets::Assets;
-use tagger_testkit::control_plane::ControlPlaneOptions;
-use tagger_testkit::image::Image;
-use tagger_testkit::port::Port;
-use tagger_testkit::proxy::Proxy;
-use tagger_testkit::registry::{Registry, RegistryOptions};
-use tokio::time::sleep;
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
 
+use super::arrivals::Arrivals;
 use super::cluster::{self, Cluster};
-use super::figures::Spread;
+use super::crowd::each;
+use super::farm::{self, Farm};
+use super::processor;
+use super::writes::{self, Writes};
+use bystander::Bystander;
+use report::{Report, Step};
 
-/// What the registry shows when it tells of a push.
-const SECRET: &str = "a-word-that-only-the-benchmark-knows";
-/// How often it is looked whether the workload has the image.
-const LOOK: Duration = Duration::from_millis(5);
-/// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// The shortest interval that a Tag may have, and the most that is added to it.
-const INTERVAL: &str = "30s";
+/// The namespace of all of it, but for the other user's.
+const NAMESPACE: &str = "rollout";
+/// For how long the other user is watched before anything happens.
+const BEFORE: Duration = Duration::from_secs(10);
+/// How long one step may take.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The flags of `bench rollout`.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// How many images are pushed, one after the other
-    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1000))]
-    pushes: u64,
-    /// How many of them are found by polling, half a minute each
-    #[arg(long, value_name = "NUMBER", default_value_t = 4, value_parser = clap::value_parser!(u64).range(0..=100))]
-    polls: u64,
+    /// How many Deployments follow the Tag
+    #[arg(long, value_name = "NUMBER", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    deployments: u32,
+    /// How many Pods each of them wants: what Kubernetes itself does for a new image is the greater part of the work
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=10))]
+    replicas: u32,
+    /// How often the Tag steps, down and up in turn
+    #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    steps: u32,
+    /// More for the operator's command line, such as --roll-outs=8
+    #[arg(long = "flag", value_name = "FLAG", allow_hyphen_values = true)]
+    flags: Vec<String>,
+    /// Another build of the operator to measure, such as that of an older commit
+    #[arg(long, value_name = "FILE")]
+    operator: Option<PathBuf>,
     /// A file that the figures are written to as JSON, besides
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
-/// What was seen.
-#[derive(Serialize)]
-struct Report {
-    kubernetes: String,
-    /// From the end of the push to a Deployment with the image.
-    pushed_milliseconds: Spread,
-    /// From the poll that saw it, when it reached the registry, to a Deployment with the image.
-    polled_milliseconds: Spread,
-    /// One write of a Deployment with the webhook asked, as a measure of this machine.
-    write_milliseconds: Spread,
-}
-
 /// Measures, and prints the figures.
 pub(crate) async fn run(options: &Options) -> Result<()> {
-    let assets = Assets::obtain().await?;
-    let cluster = Cluster::set(&assets, &ControlPlaneOptions::default(), None).await?;
-    let port = Port::take()?;
-    let receiver = format!("127.0.0.1:{}", port.number());
-    let hook = format!("http://{receiver}/distribution");
-    let registry = Registry::start(&assets, &RegistryOptions::default().notify(&hook, Some(SECRET))).await?;
-    let secret = format!("--from-literal=distribution={SECRET}");
-    let create = ["create", "secret", "generic", "tagger-receiver", "--namespace=tagger", &secret];
-    cluster.control_plane.kubectl().run(&create).await?;
-    let proxy = Proxy::start(&registry).await?;
-    let address = registry.address();
-    let flags = [
-        "--insecure-registry",
-        &address,
-        "--insecure-registry",
-        proxy.address(),
-        "--receiver-address",
-        &receiver,
-    ];
-    let operator = cluster.operator(&flags.map(str::to_owned)).await?;
-    cluster.namespace("rollout").await?;
-    let deployments = Api::namespaced(cluster.client.clone(), "rollout");
-    let scene = Scene { deployments, registry, proxy, cluster };
+    let count = usize::try_from(options.deployments)?;
+    let writes = Writes::new()?;
+    let cluster =
+        Cluster::set(&Assets::obtain().await?, &writes.options(), options.operator.as_deref()).await?;
+    let farm = Farm::start(1, 1).await?;
+    let operator = cluster.operator(&[farm.flags(), options.flags.clone()].concat()).await?;
+    let tags = cluster.namespace(NAMESPACE).await?;
+    let arrivals = Arrivals::open(&tags).await?;
+    farm.follow(&tags, None).await?;
+    arrivals.of(1).await.with_context(|| cluster::log_of(&operator))?;
+    farm.move_to(0, 1)?;
+    step_to(&tags, 1).await?;
+    arrivals.at(1, 1).await.with_context(|| cluster::log_of(&operator))?;
+    drop(arrivals);
 
-    let pushed = scene.rolls_out("pushed", &address, json!({}), options.pushes).await;
-    let pushed = pushed.with_context(|| cluster::log_of(&operator))?;
-    let polls = json!({ "push": false, "interval": INTERVAL });
-    let polled = scene.rolls_out("polled", scene.proxy.address(), polls, options.polls).await;
-    let polled = polled.with_context(|| cluster::log_of(&operator))?;
-    let report = Report {
-        kubernetes: scene.cluster.control_plane.version().to_string(),
-        pushed_milliseconds: Spread::of(pushed.since_push),
-        polled_milliseconds: Spread::of(polled.since_poll),
-        write_milliseconds: Spread::of(scene.writes().await?),
-    };
-    let text = serde_json::to_string_pretty(&report)? + "\n";
-    if let Some(file) = &options.json {
-        std::fs::write(file, &text).with_context(|| format!("write {}", file.display()))?;
+    let deployments: Api<Deployment> = Api::namespaced(cluster.client.clone(), NAMESPACE);
+    let images = Images::watch(&deployments).await;
+    eprintln!("creating {count} Deployments");
+    each(count, (deployments, options.replicas), create).await?;
+    images.all(count, &farm.digest(0, 1)?).await?;
+    eprintln!("waiting until Kubernetes is done with them");
+    processor::until_idle("kube-apiserver").await;
+
+    let bystander = Bystander::start(&cluster).await?;
+    tokio::time::sleep(BEFORE).await;
+    let before = bystander.take();
+    ensure!(!before.is_empty(), "the other user of the API server did nothing");
+    let mut steps = Vec::new();
+    for number in 1..=options.steps {
+        let generation = i64::from(1 - number % 2);
+        eprintln!("step {number} of {}: to generation {generation}", options.steps);
+        let digest = farm.digest(0, generation.unsigned_abs())?;
+        let (used, written) = (processor::used(), writes.counts()?);
+        bystander.take();
+        let start = Instant::now();
+        step_to(&tags, generation).await?;
+        let took = images.all(count, &digest).await.with_context(|| cluster::log_of(&operator))?;
+        let (others, used) = (bystander.take(), processor::since(&used));
+        processor::until_idle("kube-apiserver").await;
+        steps.push(Step::new(
+            start,
+            took,
+            &before,
+            others,
+            used,
+            writes::between(&written, &writes.counts()?),
+        ));
     }
-    print!("\n{text}");
+    let kubernetes = cluster.control_plane.version().to_string();
+    let report = Report { deployments: count, replicas: options.replicas, kubernetes, steps };
+    if let Some(file) = &options.json {
+        let text = serde_json::to_string_pretty(&report)?;
+        std::fs::write(file, text + "\n").with_context(|| format!("write {}", file.display()))?;
+    }
+    println!("\n{report}");
     Ok(())
 }
 
-struct Scene {
-    registry: Registry,
-    /// Notes what the registry is asked where a Tag is polled.
-    proxy: Proxy,
-    cluster: Cluster,
-    deployments: Api<Deployment>,
+async fn step_to(tags: &Api<Tag>, generation: i64) -> Result<()> {
+    let step = json!({ "spec": { "generation": generation } });
+    tags.patch(&farm::name(0), &PatchParams::default(), &Patch::Merge(step)).await.context("step the Tag")?;
+    Ok(())
 }
 
-/// What was seen of some roll-outs, in milliseconds.
-#[derive(Default)]
-struct Seen {
-    since_push: Vec<f64>,
-    since_poll: Vec<f64>,
-}
-
-impl Scene {
-    /// Pushes one image after the other, and looks until a Deployment has each.
-    async fn rolls_out(&self, name: &str, at: &str, track: Value, times: u64) -> Result<Seen> {
-        eprintln!("{name}: {times} images");
-        let mut seen = Seen::default();
-        if times == 0 {
-            return Ok(seen);
-        }
-        let first = self.push(name, 0).await?;
-        let tag = json!({
-            "apiVersion": "images.io/v1", "kind": "Tag", "metadata": { "name": name, "namespace": "rollout" },
-            "spec": { "from": format!("{at}/{name}:latest"), "track": track },
-        });
-        self.cluster.control_plane.kubectl().apply(&tag.to_string()).await?;
-        self.cluster.control_plane.kubectl().apply(&self.deployment(name).to_string()).await?;
-        self.wait_for(name, &first).await?;
-        for seed in 1..=times {
-            let digest = self.push(name, seed).await?;
-            let pushed = Instant::now();
-            self.proxy.take_requests();
-            self.wait_for(name, &digest).await?;
-            seen.since_push.push(milliseconds(pushed));
-            if let Some(poll) = self.proxy.take_requests().first() {
-                seen.since_poll.push(milliseconds(poll.at));
-            }
-        }
-        Ok(seen)
-    }
-
-    /// Looks until a Deployment has an image with this digest.
-    async fn wait_for(&self, name: &str, digest: &str) -> Result<()> {
-        let start = Instant::now();
-        loop {
-            let deployment = serde_json::to_value(self.deployments.get(name).await?)?;
-            let image = deployment.pointer("/spec/template/spec/containers/0/image").and_then(Value::as_str);
-            if image.is_some_and(|image| image.ends_with(digest)) {
-                return Ok(());
-            }
-            if start.elapsed() > PATIENCE {
-                bail!("the Deployment {name} did not get {digest} within {PATIENCE:?}; it has {image:?}");
-            }
-            sleep(LOOK).await;
-        }
-    }
-
-    /// How long it takes to write a Deployment that names a Tag.
-    async fn writes(&self) -> Result<Vec<f64>> {
-        let mut took = Vec::new();
-        for number in 0..50 {
-            let mut deployment = self.deployment("pushed");
-            deployment["metadata"]["name"] = json!(format!("written-{number}"));
-            let deployment: Deployment = serde_json::from_value(deployment)?;
-            let start = Instant::now();
-            self.deployments.create(&PostParams::default(), &deployment).await?;
-            took.push(milliseconds(start));
-        }
-        Ok(took)
-    }
-
-    async fn push(&self, name: &str, seed: u64) -> Result<String> {
-        Ok(Image::single(seed).push(&self.registry, name, "latest").await?.digest)
-    }
-
-    fn deployment(&self, name: &str) -> Value {
-        json!({
-            "apiVersion": "apps/v1", "kind": "Deployment",
-            "metadata": { "name": name, "namespace": "rollout", "annotations": { "image-tag": "true" } },
-            "spec": {
-                "selector": { "matchLabels": { "app": name } },
-                "template": {
-                    "metadata": { "labels": { "app": name } },
-                    "spec": { "containers": [{ "name": "app", "image": name }] },
-                },
+async fn create(on: Arc<(Api<Deployment>, u32)>, number: usize) -> Result<()> {
+    let (api, replicas) = &*on;
+    let name = format!("shop-{number}");
+    let deployment = json!({
+        "metadata": { "name": name, "annotations": { IMAGE_TAG: "true" } },
+        "spec": {
+            "replicas": replicas,
+            "selector": { "matchLabels": { "app": name } },
+            // Nothing ever runs here, so that no Pod is ever ready: a roll-out must not wait for that.
+            "strategy": { "type": "Recreate" },
+            "template": {
+                "metadata": { "labels": { "app": name } },
+                "spec": { "containers": [{ "name": "app", "image": farm::name(0) }] },
             },
-        })
+        },
+    });
+    let deployment = serde_json::from_value(deployment)?;
+    api.create(&PostParams::default(), &deployment).await.context("create a Deployment").map(drop)
+}
+
+/// The image of each Deployment, and when it came, as a watch tells it.
+struct Images {
+    told: watch::Receiver<BTreeMap<String, (String, Instant)>>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Images {
+    async fn watch(api: &Api<Deployment>) -> Self {
+        let (teller, told) = watch::channel(BTreeMap::new());
+        let config = watcher::Config::default();
+        let mut events = watcher(api.clone(), config).default_backoff().boxed();
+        let task = tokio::spawn(async move {
+            while let Some(event) = events.next().await {
+                match event {
+                    Ok(Event::Apply(deployment) | Event::InitApply(deployment)) => {
+                        let image = image_of(&deployment).unwrap_or_default();
+                        teller.send_if_modified(|all: &mut BTreeMap<_, _>| {
+                            let name = deployment.name_any();
+                            let is_new = all.get(&name).is_none_or(|(before, _)| *before != image);
+                            if is_new {
+                                all.insert(name, (image, Instant::now()));
+                            }
+                            is_new
+                        });
+                    }
+                    Ok(_) => {}
+                    Err(error) => eprintln!("the watch of the benchmark broke and begins anew: {error}"),
+                }
+            }
+        });
+        Self { told, _task: AbortOnDropHandle::new(task) }
+    }
+
+    /// Waits until so many Deployments have an image with this digest, and says when each came to it.
+    async fn all(&self, count: usize, digest: &str) -> Result<Vec<Instant>> {
+        let mut told = self.told.clone();
+        let there = |all: &BTreeMap<String, (String, Instant)>| {
+            all.values().filter(|(image, _)| image.ends_with(digest)).map(|(_, at)| *at).collect::<Vec<_>>()
+        };
+        let waited = tokio::time::timeout(PATIENCE, told.wait_for(|all| there(all).len() >= count)).await;
+        match waited {
+            Ok(all) => Ok(there(&*all.context("the watch of the benchmark has ended")?)),
+            Err(_) => {
+                let there = there(&self.told.borrow()).len();
+                bail!("{there} of {count} Deployments have the image after {PATIENCE:?}")
+            }
+        }
     }
 }
 
-fn milliseconds(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1000.0
+fn image_of(deployment: &Deployment) -> Option<String> {
+    deployment.spec.as_ref()?.template.spec.as_ref()?.containers.first()?.image.clone()
 }

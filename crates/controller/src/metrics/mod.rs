@@ -76,10 +76,6 @@ pub(crate) enum RolledOut {
     Failed,
 }
 
-/// Whether this process reconciles: one of all replicas does.
-#[derive(Clone, Debug)]
-pub struct Leadership(Gauge);
-
 /// A copy from its beginning to its end. One that is dropped before has been given up.
 pub(crate) struct Copy {
     metrics: Metrics,
@@ -221,9 +217,9 @@ impl Metrics {
         registry.register_collector(Box::new(census::Specimen));
     }
 
-    /// Whether this process leads, to be set by whoever finds out.
-    pub fn leadership(&self) -> Leadership {
-        Leadership(self.0.leads.clone())
+    /// This process leads from now on, or does so no more.
+    pub(crate) fn leads(&self, leads: bool) {
+        self.0.leads.set(leads.into());
     }
 
     /// Has these looked at whenever somebody asks for the metrics, until what is given back is dropped.
@@ -326,13 +322,6 @@ struct Observing(Metrics);
 impl Drop for Observing {
     fn drop(&mut self) {
         *self.0.0.observed.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-}
-
-impl Leadership {
-    /// Says whether this process leads from now on.
-    pub fn set(&self, leads: bool) {
-        self.0.set(i64::from(leads));
     }
 }
 

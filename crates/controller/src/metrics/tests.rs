@@ -17,7 +17,7 @@ fn what_is_counted_is_told_under_its_name() {
     metrics.waits(2);
     metrics.waits(-1);
     metrics.rolled_out(Kind::Deployment, RolledOut::Repaired);
-    metrics.leadership().set(true);
+    metrics.leads(true);
     let text = told(&metrics);
     for line in [
         r#"tagger_imports_total{trigger="push",result="done"} 1"#,

@@ -26,6 +26,8 @@ use tagger_core::reference::Digest;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::leadership::Leadership;
+
 pub(crate) use copies::{Copies, Copying, Places};
 pub(crate) use failure::Failure;
 pub(crate) use lost::Lost;
@@ -88,6 +90,7 @@ pub(crate) enum Found {
 #[derive(Clone)]
 pub(crate) struct Mirrors {
     table: Arc<Mutex<Table>>,
+    leadership: Leadership,
     ended: mpsc::UnboundedSender<ObjectRef<Tag>>,
 }
 
@@ -111,9 +114,9 @@ struct Job {
 }
 
 impl Mirrors {
-    /// No jobs. The Tags whose jobs end are sent to `ended`.
-    pub(crate) fn new(ended: mpsc::UnboundedSender<ObjectRef<Tag>>) -> Self {
-        Self { table: Arc::default(), ended }
+    /// No jobs. They go on for as long as this process leads. The Tags whose jobs end are sent to `ended`.
+    pub(crate) fn new(leadership: Leadership, ended: mpsc::UnboundedSender<ObjectRef<Tag>>) -> Self {
+        Self { table: Arc::default(), leadership, ended }
     }
 
     /// Looks for a job. A copy for anything else is ended.
@@ -145,8 +148,8 @@ impl Mirrors {
         let (mirrors, reference) = (self.clone(), ObjectRef::from_obj(tag));
         let key = uid.clone();
         let task = tokio::spawn(async move {
-            let outcome = AssertUnwindSafe(work).catch_unwind().await;
-            let outcome = outcome.unwrap_or_else(|_| Some(Err(Failure::internal())));
+            let work = AssertUnwindSafe(mirrors.leadership.while_leading(work)).catch_unwind().await;
+            let outcome = work.map(Option::flatten).unwrap_or_else(|_| Some(Err(Failure::internal())));
             mirrors.end(&key, count, outcome);
             mirrors.wake(reference);
         });
@@ -218,6 +221,7 @@ impl Mirrors {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::leadership::Moment;
     use futures::future::pending;
     use tagger_api::TagSpec;
     use tokio_util::sync::CancellationToken;
@@ -240,7 +244,9 @@ mod tests {
 
     fn mirrors() -> (Mirrors, mpsc::UnboundedReceiver<ObjectRef<Tag>>) {
         let (ended, endings) = mpsc::unbounded_channel();
-        (Mirrors::new(ended), endings)
+        let leadership = Leadership::default();
+        leadership.lead(Moment::now(), Duration::from_secs(3600));
+        (Mirrors::new(leadership, ended), endings)
     }
 
     fn hanging() -> (CancellationToken, impl Future<Output = Option<Outcome>> + Send) {
@@ -305,6 +311,23 @@ mod tests {
         go.cancel();
         endings.recv().await.unwrap();
         assert!(matches!(mirrors.look("uid", &import(0)), Found::Nothing));
+    }
+
+    #[tokio::test]
+    async fn a_job_takes_no_step_more_when_another_replica_leads() {
+        let (mirrors, mut endings) = mirrors();
+        let (go, pushed) = (CancellationToken::new(), CancellationToken::new());
+        let (wait, push) = (go.clone(), pushed.clone());
+        mirrors.start(&tag(), import(0), Arc::default(), async move {
+            wait.cancelled().await;
+            push.cancel();
+            None
+        });
+        tokio::task::yield_now().await;
+        mirrors.leadership.follow();
+        go.cancel();
+        endings.recv().await.unwrap();
+        assert!(!pushed.is_cancelled());
     }
 
     #[tokio::test]

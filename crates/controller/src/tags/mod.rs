@@ -2,39 +2,46 @@
 
 mod asking;
 mod cached;
+mod decoding;
 pub(crate) mod outcome;
 pub(crate) mod reconcile;
+mod relayed;
 mod requests;
 mod uploaded;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use futures::stream::select;
 use futures::{Stream, StreamExt};
-use kube::core::DeserializeGuard;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::controller::{Config, Controller};
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt};
-use tagger_api::annotations::IMPORT;
 use tagger_api::index::TagIndex;
 use tagger_api::{Tag, TagSpec};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::leadership;
 use crate::matching::Repositories;
 use crate::metrics::Metrics;
 use crate::suspended::Suspended;
 use crate::watching::kept;
 use crate::workloads::Index;
+use decoding::Seen;
+pub(crate) use reconcile::CONFLICTED;
 use reconcile::Context;
 pub(crate) use requests::Requests;
 
 /// How many Tags are looked at, at once. Most looks ask nobody, and those that wait for a place at their registry must not be in the
 /// way of a step back.
 const LOOKS: u16 = 1024;
+
+/// How many Tags are listed at once: a page is in memory as text, and then decoded, all of it.
+const PAGE: u32 = 250;
 
 /// What the watch of the Tags keeps up to date, and what it listens to.
 pub(crate) struct Watched {
@@ -47,12 +54,14 @@ pub(crate) struct Watched {
     pub(crate) stored: watch::Sender<bool>,
     /// The Tags whose jobs and looks ended, and those that a registry told of.
     pub(crate) endings: mpsc::UnboundedReceiver<ObjectRef<Tag>>,
+    /// Becomes true with each term of this process.
+    pub(crate) began: watch::Receiver<bool>,
 }
 
 /// Watches the Tags until told to stop. `listed` is called when all of them are known.
 pub(crate) async fn run(
     context: Arc<Context>,
-    Watched { index, suspended, workloads, repositories, writer, stored, mut endings }: Watched,
+    Watched { index, suspended, workloads, repositories, writer, stored, mut endings, began }: Watched,
     listed: impl FnOnce() + Send + 'static,
     stop: CancellationToken,
 ) {
@@ -80,9 +89,12 @@ pub(crate) async fn run(
     });
     let (changed, relisted) = kept(events, writer);
     Controller::for_stream(changed, reader)
-        .reconcile_all_on(relisted.inspect(move |()| {
-            stored.send_replace(true);
-        }))
+        .reconcile_all_on(select(
+            leadership::terms(began),
+            relisted.inspect(move |()| {
+                stored.send_replace(true);
+            }),
+        ))
         .reconcile_on(futures::stream::poll_fn(move |task| endings.poll_recv(task)))
         .with_config(Config::default().concurrency(LOOKS))
         .graceful_shutdown_on(stop.cancelled_owned())
@@ -98,8 +110,8 @@ fn decodable(
     client: Client,
     metrics: Metrics,
 ) -> impl Stream<Item = Result<Event<Tag>, watcher::Error>> + Send {
-    let api: Api<DeserializeGuard<Tag>> = Api::all(client);
-    kube::runtime::watcher(api, watcher::Config::default())
+    let api: Api<Seen> = Api::all(client);
+    kube::runtime::watcher(api, watcher::Config::default().page_size(PAGE))
         .default_backoff()
         .inspect(move |event| {
             if let Err(error) = event {
@@ -113,39 +125,26 @@ fn decodable(
         })
 }
 
-fn decoded(event: Event<DeserializeGuard<Tag>>) -> Option<Event<Tag>> {
+fn decoded(event: Event<Seen>) -> Option<Event<Tag>> {
     match event {
-        Event::Apply(guarded) => readable(guarded).map(Event::Apply),
+        Event::Apply(seen) => readable(seen).map(Event::Apply),
         // One that is gone is gone, whether or not it could be read.
-        Event::Delete(guarded) => Some(Event::Delete(guarded.0.unwrap_or_else(|invalid| Tag {
-            metadata: invalid.metadata,
-            spec: TagSpec::default(),
-            status: None,
-        }))),
-        Event::InitApply(guarded) => readable(guarded).map(Event::InitApply),
+        Event::Delete(Seen::Undecodable(metadata, _)) => {
+            Some(Event::Delete(Tag { metadata: *metadata, spec: TagSpec::default(), status: None }))
+        }
+        Event::Delete(Seen::Tag(tag)) => Some(Event::Delete(*tag)),
+        Event::InitApply(seen) => readable(seen).map(Event::InitApply),
         Event::Init => Some(Event::Init),
         Event::InitDone => Some(Event::InitDone),
     }
 }
 
-fn readable(guarded: DeserializeGuard<Tag>) -> Option<Tag> {
-    match guarded.0 {
-        Ok(mut tag) => {
-            // Nothing here reads the others, and they are the greater part of many objects.
-            tag.metadata.managed_fields = None;
-            let request = tag.metadata.annotations.take().and_then(|mut all| all.remove_entry(IMPORT));
-            tag.metadata.annotations = request.map(|request| [request].into());
-            tag.metadata.labels = None;
-            Some(tag)
-        }
-        Err(invalid) => {
-            let (namespace, name) = (invalid.metadata.namespace, invalid.metadata.name);
-            tracing::warn!(
-                namespace,
-                name,
-                error = invalid.error,
-                "a Tag can't be decoded and is left alone"
-            );
+fn readable(seen: Seen) -> Option<Tag> {
+    match seen {
+        Seen::Tag(tag) => Some(*tag),
+        Seen::Undecodable(metadata, error) => {
+            let (namespace, name) = (metadata.namespace, metadata.name);
+            tracing::warn!(namespace, name, error, "a Tag can't be decoded and is left alone");
             None
         }
     }

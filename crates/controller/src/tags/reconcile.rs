@@ -27,6 +27,7 @@ use crate::attention::{Attention, Due};
 use crate::cache::Cache;
 use crate::credentials::Credentials;
 use crate::events::{Events, Tone};
+use crate::leadership::Leadership;
 use crate::looks::Looks;
 use crate::metrics::Metrics;
 use crate::mirrors::{Copies, Lost, Mirrors, Places, Tidier};
@@ -36,6 +37,7 @@ use crate::usage::{Usage, UsageError};
 /// What bringing a Tag to where it is wanted takes.
 pub(crate) struct Context {
     pub(crate) client: Client,
+    pub(crate) leadership: Leadership,
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) events: Events,
     pub(crate) metrics: Metrics,
@@ -57,6 +59,8 @@ pub(crate) struct Context {
     pub(crate) tidier: Arc<Tidier>,
     /// By uid, the version of a Tag that a status was written over. A look at that version is a look at the past.
     pub(crate) written_over: Mutex<HashMap<String, String>>,
+    /// The uids of Tags whose status was refused as a conflict, until they are looked at again for that.
+    pub(crate) refused: Mutex<HashSet<String>>,
 }
 
 /// Why a Tag could not be brought to where it is wanted for now.
@@ -68,6 +72,9 @@ pub(crate) enum Error {
     /// The API server did not let the specification be raised.
     #[error("spec.generation could not be raised, though the image has a new digest: {0}")]
     Raise(#[source] kube::Error),
+    /// The API server did not let the note of a push be taken away.
+    #[error("the annotation images.io/pushed could not be taken away: {0}")]
+    Heard(#[source] kube::Error),
     /// Which generations are in use could not be found out, so none may go.
     #[error("which generations of the Tag are in use could not be found out: {0}")]
     Usage(#[source] UsageError),
@@ -79,6 +86,10 @@ pub(crate) enum Error {
 /// How long the API server may take. Registries have limits of their own.
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// How soon a thing is looked at again whose write was refused as a conflict. The watch tells of the newer version sooner, unless there
+/// is none: some proxies and webhooks answer 409 to what they can't do now.
+pub(crate) const CONFLICTED: Duration = Duration::from_secs(3);
+
 /// What a specification asks for, read.
 #[derive(Debug)]
 pub(super) struct Aim {
@@ -88,39 +99,48 @@ pub(super) struct Aim {
     pub(super) tracking: Tracking,
 }
 
-/// Looks at a Tag and does its next step. Doing it twice is as doing it once: a status is written only over the version of
-/// the Tag that was looked at.
+/// Looks at a Tag, where this process leads. What another one leads is told here when it leads no more.
 pub(crate) async fn reconcile(tag: Arc<Tag>, context: Arc<Context>) -> Result<Action, Error> {
     let since = Instant::now();
     let unit =
         tracing::error_span!("reconcile", kind = "Tag", namespace = tag.namespace(), name = tag.name_any());
-    let outcome = step(tag, &context).instrument(unit).await;
+    let looked = context.leadership.work(bring(&tag, &context).instrument(unit)).await;
+    let Some(outcome) = looked else { return Ok(Action::await_change()) };
     context.metrics.looked_at_tag(since, outcome.is_ok());
     outcome
 }
 
-async fn step(tag: Arc<Tag>, context: &Context) -> Result<Action, Error> {
+/// Looks at a Tag and does its next step. Doing it twice is as doing it once: a status is written only over the version of
+/// the Tag that was looked at.
+async fn bring(tag: &Arc<Tag>, context: &Context) -> Result<Action, Error> {
+    let action = step(tag, context).await?;
+    let was_refused = context.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(uid(tag));
+    Ok(if was_refused { Action::requeue(CONFLICTED) } else { action })
+}
+
+async fn step(tag: &Arc<Tag>, context: &Context) -> Result<Action, Error> {
     if tag.metadata.deletion_timestamp.is_some() {
-        context.drop_work(&tag);
+        context.drop_work(tag);
         return Ok(Action::await_change());
     }
-    if context.is_past(&tag) {
+    if context.is_past(tag) {
         return Ok(Action::await_change());
     }
     let now = Timestamp::now();
-    let aim = match readable(&tag) {
+    let aim = match readable(tag) {
         Ok(aim) => aim,
         Err(stalled) => {
-            context.drop_work(&tag);
-            return context.settle(&tag, &stalled, now).await;
+            context.drop_work(tag);
+            return context.settle(tag, &stalled, now).await;
         }
     };
     let none = History::default();
     let status = tag.status.as_ref();
-    let copies = context.copies_of(&tag).await;
-    let mirroring = context.mirroring(&tag, copies.as_ref());
-    let due = context.due(&tag, &aim, now);
-    let request = context.request(&tag);
+    context.hear_others(tag);
+    let copies = context.copies_of(tag).await;
+    let mirroring = context.mirroring(tag, copies.as_ref());
+    let due = context.due(tag, &aim, now);
+    let request = context.request(tag);
     let mut situation = Situation {
         from: &aim.from,
         wanted: tag.spec.generation,
@@ -129,13 +149,13 @@ async fn step(tag: Arc<Tag>, context: &Context) -> Result<Action, Error> {
         history: status.map_or(&none, |status| &status.references),
         mirroring: &mirroring,
         requested: request.as_ref(),
-        retry_at: context.retries.due(uid(&tag), tag.metadata.generation, now),
+        retry_at: context.retries.due(uid(tag), tag.metadata.generation, now),
         look: if let Due::Now(trigger) = due { Some(trigger) } else { None },
         now,
     };
     let mut step = decide(&situation);
     let copies = match copies {
-        Some(Err(problem)) if step == Step::NoCache => return context.no_cache(&tag, &problem, now).await,
+        Some(Err(problem)) if step == Step::NoCache => return context.no_cache(tag, &problem, now).await,
         copies => copies.and_then(Result::ok),
     };
     let quiet = situation.retry_at.is_some();
@@ -143,15 +163,15 @@ async fn step(tag: Arc<Tag>, context: &Context) -> Result<Action, Error> {
     let goes_on =
         matches!((&step, &copies), (Step::Import { .. } | Step::Look { .. } | Step::Mirror { .. }, Some(_)));
     if !goes_on && !matches!(step, Step::Wait { .. } | Step::TakeUpload { .. }) {
-        context.mirrors.no_copy(uid(&tag));
+        context.mirrors.no_copy(uid(tag));
     }
     match step {
         // Boxed, since most Tags never come this far, and there may be very many of them.
         Step::Import { .. } | Step::Look { .. } => {
-            match Box::pin(context.look(&tag, &aim, (&step, &situation))).await? {
+            match Box::pin(context.look(tag, &aim, (&step, &situation))).await? {
                 Looked::Later(action) => return Ok(action),
                 Looked::New(intake) => {
-                    return Box::pin(context.take_in(&tag, &aim, &intake, quiet, copies, now)).await;
+                    return Box::pin(context.take_in(tag, &aim, &intake, quiet, copies, now)).await;
                 }
                 Looked::Same => {
                     situation.look = None;
@@ -159,28 +179,31 @@ async fn step(tag: Arc<Tag>, context: &Context) -> Result<Action, Error> {
                 }
             }
         }
-        _ => context.looks.done(uid(&tag)),
+        _ => context.looks.done(uid(tag)),
     }
-    let poll = context.next_poll(&tag, &aim, now);
+    if context.has_heard_others(tag, &aim).await? {
+        return Ok(Action::await_change());
+    }
+    let poll = context.next_poll(tag, &aim, now);
     match (step, copies) {
-        (Step::Rest, Some(copies)) => context.rest_in_cache(&tag, &copies, &mirroring, poll, now).await,
+        (Step::Rest, Some(copies)) => context.rest_in_cache(tag, &copies, &mirroring, poll, now).await,
         (Step::Rest | Step::NoCache, _) => {
-            context.settle(&tag, &outcome::ready(&tag), now).await?;
+            context.settle(tag, &outcome::ready(tag), now).await?;
             Ok(poll.map_or_else(Action::await_change, |poll| Action::requeue(until(poll, now))))
         }
-        (Step::Suspended, _) => context.settle(&tag, &outcome::suspended(&tag), now).await,
+        (Step::Suspended, _) => context.settle(tag, &outcome::suspended(tag), now).await,
         (Step::Wait { until: due }, _) => Ok(Action::requeue(until(due, now))),
         (Step::Refuse { choices }, _) => {
             let stalled = State::Stalled { reason: "InvalidGeneration", message: refusal(&choices) };
-            context.settle(&tag, &stalled, now).await
+            context.settle(tag, &stalled, now).await
         }
-        (Step::Select { number }, _) => context.select(&tag, number, now).await,
-        (Step::Restore, _) => context.restore(&tag).await,
+        (Step::Select { number }, _) => context.select(tag, number, now).await,
+        (Step::Restore, _) => context.restore(tag).await,
         (Step::TakeUpload { number, digest, is_current }, _) => {
-            Box::pin(context.take_upload(&tag, Upload { number, digest, is_current }, now)).await
+            Box::pin(context.take_upload(tag, Upload { number, digest, is_current }, now)).await
         }
         (Step::Mirror { number, quiet }, Some(copies)) => {
-            Box::pin(context.mirror(&tag, number, quiet, &copies, now)).await
+            Box::pin(context.mirror(tag, number, quiet, &copies, now)).await
         }
         // What is looked at has been.
         (Step::Mirror { .. } | Step::Import { .. } | Step::Look { .. }, _) => Ok(Action::await_change()),
@@ -348,7 +371,12 @@ impl Context {
                 written.insert(uid(tag).to_owned(), version);
                 Ok(true)
             }
-            Err(kube::Error::Api(refused)) if refused.is_conflict() || refused.is_not_found() => Ok(false),
+            Err(kube::Error::Api(refused)) if refused.is_not_found() => Ok(false),
+            Err(kube::Error::Api(refused)) if refused.is_conflict() => {
+                let mut all = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+                all.insert(uid(tag).to_owned());
+                Ok(false)
+            }
             Err(error) => Err(Error::Status(error)),
         }
     }
@@ -396,6 +424,14 @@ impl Context {
         self.requests.retain(uids);
     }
 
+    /// Begins anew, as a process that started now: what another one did meanwhile is not known. Gives the Tags, by their uid, whose
+    /// hints had no answer yet.
+    pub(crate) fn restart(&self) -> HashSet<String> {
+        let open = self.attention.restart(Timestamp::now());
+        self.retain(&HashSet::new());
+        open
+    }
+
     /// Forgets a Tag that is gone.
     pub(crate) fn forget(&self, tag: &Tag) {
         self.attention.forget(uid(tag));
@@ -407,6 +443,7 @@ impl Context {
         self.requests.forget(uid(tag));
         self.tidier.schedule.forget(uid(tag));
         self.written_over.lock().unwrap_or_else(PoisonError::into_inner).remove(uid(tag));
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(uid(tag));
     }
 }
 

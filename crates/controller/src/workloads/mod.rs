@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::ready;
+use futures::stream::select;
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
 use kube::runtime::controller::{Action, Config, Controller};
@@ -20,16 +21,18 @@ use kube::{Api, Client, Resource, ResourceExt};
 use tagger_api::annotations::Targets;
 use tagger_api::index::TagIndex;
 use tagger_api::workload::Kind;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tracing::Instrument;
 
 use crate::events::{Events, Tone};
+use crate::leadership::{self, Leadership};
 use crate::metrics::{Metrics, RolledOut};
 use crate::retries::{Retries, until};
 use crate::suspended::Suspended;
+use crate::tags::CONFLICTED;
 use crate::watching::kept;
 pub(crate) use index::Index;
 pub(crate) use object::{Served, Workload};
@@ -41,6 +44,7 @@ const KUBE_SYSTEM: &str = "kube-system";
 /// What keeping the workloads of one kind takes.
 pub(crate) struct Context {
     pub(crate) client: Client,
+    pub(crate) leadership: Leadership,
     pub(crate) served: Served,
     pub(crate) own_namespace: String,
     pub(crate) tags: Arc<TagIndex>,
@@ -68,10 +72,12 @@ impl Keeper {
         Self { index, context: Arc::new(context), writer, reader, woken }
     }
 
-    /// Watches the workloads until told to stop. `listed` is called when all of them are known.
+    /// Watches the workloads until told to stop. `began` becomes true with each term of this process; `listed` is called when all
+    /// of them are known.
     pub(crate) async fn run(
         self,
         concurrency: u16,
+        began: watch::Receiver<bool>,
         listed: impl FnOnce() + Send + 'static,
         stop: CancellationToken,
     ) {
@@ -92,7 +98,7 @@ impl Keeper {
         let woken = futures::stream::poll_fn(move |task| woken.poll_recv(task));
         let stopped: WaitForCancellationFutureOwned = stop.cancelled_owned();
         Controller::for_stream_with(changed, reader, context.served)
-            .reconcile_all_on(relisted)
+            .reconcile_all_on(select(leadership::terms(began), relisted))
             .reconcile_on(woken)
             .with_config(Config::default().concurrency(concurrency))
             .graceful_shutdown_on(stopped)
@@ -140,41 +146,44 @@ fn is_governed(kind: Kind, own_namespace: &str, workload: &Workload) -> bool {
         && !(kind.is_made_by_controllers() && workload.is_controlled)
 }
 
+/// Looks at a workload, where this process leads.
 async fn reconcile(workload: Arc<Workload>, context: Arc<Context>) -> Result<Action, rollout::Error> {
     let since = Instant::now();
-    let kind = context.served.kind.names().1;
+    let kind = context.served.kind;
     let (namespace, name) = (workload.namespace(), workload.name_any());
-    let unit = tracing::error_span!("reconcile", kind, namespace, name);
-    let outcome = step(workload, &context).instrument(unit).await;
-    context.metrics.looked_at_workload(context.served.kind, since, outcome.is_ok());
+    let unit = tracing::error_span!("reconcile", kind = kind.names().1, namespace, name);
+    let looked = context.leadership.work(bring(&workload, &context).instrument(unit)).await;
+    let Some(outcome) = looked else { return Ok(Action::await_change()) };
+    context.metrics.looked_at_workload(kind, since, outcome.is_ok());
     outcome
 }
 
-async fn step(workload: Arc<Workload>, context: &Context) -> Result<Action, rollout::Error> {
-    let targets = plan::targets(context.served.kind, &workload, &context.tags, &context.suspended);
+async fn bring(workload: &Workload, context: &Context) -> Result<Action, rollout::Error> {
+    let targets = plan::targets(context.served.kind, workload, &context.tags, &context.suspended);
     if workload.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
     let now = Timestamp::now();
     let version = version(&targets);
-    if let Some(due) = context.retries.due(uid(&workload), version, now).filter(|due| *due > now) {
+    if let Some(due) = context.retries.due(uid(workload), version, now).filter(|due| *due > now) {
         return Ok(Action::requeue(until(due, now)));
     }
     if targets.is_empty() {
         if workload.is_ours_in_part {
-            rollout::give_back(&context.client, context.served, &workload).await?;
+            rollout::give_back(&context.client, context.served, workload).await?;
+            return Ok(Action::requeue(CONFLICTED));
         }
-        context.retries.forget(uid(&workload));
+        context.retries.forget(uid(workload));
         return Ok(Action::await_change());
     }
     if context.served.kind == Kind::Job {
-        context.tell_that_a_job_cannot_change(&workload, &targets);
+        context.tell_that_a_job_cannot_change(workload, &targets);
         return Ok(Action::await_change());
     }
-    let by = rollout::roll_out(&context.client, context.served, &workload, &targets).await?;
-    context.retries.forget(uid(&workload));
-    context.tell_rolled_out(&workload, &targets, by);
-    Ok(Action::await_change())
+    let by = rollout::roll_out(&context.client, context.served, workload, &targets).await?;
+    context.retries.forget(uid(workload));
+    context.tell_rolled_out(workload, &targets, by);
+    Ok(if by == By::Nobody { Action::requeue(CONFLICTED) } else { Action::await_change() })
 }
 
 fn after_error(workload: Arc<Workload>, error: &rollout::Error, context: Arc<Context>) -> Action {
@@ -228,6 +237,9 @@ impl Context {
     /// Tells of each container that followed a Tag before this event and does so no more.
     fn tell_detached(&self, event: &Event<Workload>, index: &Index) {
         let Event::Apply(now) = event else { return };
+        if !self.leadership.leads() {
+            return;
+        }
         let Some(before) = index.before(now) else { return };
         let follows = now.follows();
         for (slot, old) in before.follows() {

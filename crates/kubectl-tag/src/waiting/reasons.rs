@@ -1,7 +1,7 @@
 //! Which failed imports come to a good end by themselves. Pure.
 
 /// The reasons of failed imports, and of copies after `Cache`, that no further try mends: a person has to change something first. They are
-/// those marked so in `docs/reference/events.md`.
+/// those of which `docs/reference/conditions.md` says so.
 const MENDED_BY_PEOPLE: [&str; 21] = [
     "AddressRefused",
     "Blocked",
@@ -38,14 +38,13 @@ mod tests {
 
     #[test]
     fn the_reasons_are_those_of_the_reference_page() {
-        let page = include_str!("../../../../docs/reference/events.md");
-        let page = page.split("## Events").next().unwrap();
-        let imports = page.split("## Reasons of a failed import").nth(1).unwrap();
+        let page = include_str!("../../../../docs/reference/conditions.md");
+        let imports = page.split("## When an import fails").nth(1).unwrap();
         for row in imports.lines().filter(|line| line.starts_with("| `")) {
             for reason in row.split('|').nth(1).unwrap().split(',') {
                 let reason = reason.split('`').nth(1).unwrap_or_default();
                 // A part that the cache does not have was lost by it.
-                let is_marked = row.contains("*mend*") || reason == "CachePartMissing";
+                let is_marked = row.contains("| no |") || reason == "CachePartMissing";
                 assert_eq!(is_mended_by_people(reason), is_marked, "{reason}");
             }
         }

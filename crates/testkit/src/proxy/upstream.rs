@@ -12,7 +12,7 @@ use crate::target::{Credentials, Target};
 
 /// Whose answers a proxy gives where nothing is to go wrong.
 pub(crate) enum Upstream {
-    /// A registry's.
+    /// A registry's, or an API server's.
     Registry(Target),
     /// Nobody's: they are made from memory.
     Memory(Arc<Shelf>),

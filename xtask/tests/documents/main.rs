@@ -1,0 +1,7 @@
+//! What is written for people holds: links lead somewhere, examples are taken as they stand, and every word that Tagger says is
+//! explained.
+
+mod examples;
+mod links;
+mod page;
+mod words;

@@ -23,6 +23,7 @@ pub mod manifest;
 pub mod notifier;
 pub mod operator;
 pub mod port;
+pub mod prometheus;
 pub mod proxy;
 pub mod registry;
 pub mod scratch;

@@ -68,7 +68,10 @@ impl Prometheus {
         let url = format!("http://127.0.0.1:{}/api/v1/{path}", self.port.number());
         let answer: Value = self.client.get(url).query(query).send().await?.json().await?;
         ensure!(answer["status"] == "success", "{query:?}: {answer}");
-        answer["data"]["result"].as_array().cloned().with_context(|| format!("{query:?} gives no series: {answer}"))
+        answer["data"]["result"]
+            .as_array()
+            .cloned()
+            .with_context(|| format!("{query:?} gives no series: {answer}"))
     }
 
     async fn is_ready(&self) -> bool {
@@ -82,7 +85,8 @@ pub async fn promtool(words: &[&str], file: &Path) -> Result<String> {
     let mut command = Command::new(assets::prometheus("promtool").await?);
     command.args(words).arg(file).stdin(Stdio::null());
     let output = tokio::task::spawn_blocking(move || command.output()).await??;
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     ensure!(output.status.success(), "promtool {}: {said}", words.join(" "));
     Ok(said)
 }

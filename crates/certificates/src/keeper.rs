@@ -1,7 +1,10 @@
 //! The task that keeps certificates and registration as they are wanted.
 
 mod changes;
+mod mounted;
+mod strangers;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,17 +17,21 @@ use tokio::time::{sleep, timeout};
 
 use crate::authority::{Authority, AuthorityError, Leaf};
 use crate::bundle::Bundle;
-use crate::injection::{self, Build, InjectionError};
+use crate::injection::{self, Build, InjectionError, Published};
+use crate::mounted::MountedError;
 use crate::secret::{self, Held, SecretError};
 use crate::server;
 use crate::serving::Serving;
 use crate::verdict::{Reason, Verdict};
+use strangers::Strangers;
 
 /// How a [`Keeper`] works.
 #[derive(Clone)]
 pub struct Settings {
     /// The namespace that the operator runs in; the authority is kept there.
     pub namespace: String,
+    /// The folder with a certificate that is made elsewhere. With one, there is no authority of ours.
+    pub folder: Option<PathBuf>,
     /// The DNS names and IP addresses that the API server finds the webhook at.
     pub names: Vec<String>,
     /// Makes the registrations that are wanted.
@@ -39,7 +46,7 @@ impl Settings {
     /// What suits a cluster.
     pub fn new(namespace: impl Into<String>, names: Vec<String>, registration: Build) -> Self {
         let (recheck, settle) = (Duration::from_secs(60), Duration::from_secs(5));
-        Self { namespace: namespace.into(), names, registration, recheck, settle }
+        Self { namespace: namespace.into(), folder: None, names, registration, recheck, settle }
     }
 }
 
@@ -49,6 +56,9 @@ pub enum KeeperError {
     /// The authority can't be had.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// The folder holds no certificate that can be served.
+    #[error(transparent)]
+    Mounted(#[from] MountedError),
     /// The registration can't be written.
     #[error(transparent)]
     Injection(#[from] InjectionError),
@@ -61,6 +71,9 @@ pub enum KeeperError {
     /// The API server takes too long.
     #[error("the API server did not answer in {0:?}; it is tried again")]
     TooSlow(Duration),
+    /// The process is about to end.
+    #[error("the certificate's folder is read no more, since the process ends")]
+    Ended,
 }
 
 /// The shortest time between two looks: two replicas that want different registrations, as while one is replaced by a
@@ -79,6 +92,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 pub struct Keeper {
     tls: Arc<ServerConfig>,
     ready: watch::Receiver<bool>,
+    problem: watch::Receiver<Option<String>>,
     task: JoinHandle<()>,
 }
 
@@ -88,8 +102,18 @@ impl Keeper {
         let serving = Arc::new(Serving::default());
         let tls = Arc::new(serving.config()?);
         let (ready, readiness) = watch::channel(false);
-        let keeping = Keeping { client, settings, serving, authority: None, ready };
-        Ok(Self { tls, ready: readiness, task: tokio::spawn(keeping.run()) })
+        let (problem, problems) = watch::channel(None);
+        let keeping = Keeping {
+            client,
+            settings,
+            serving,
+            authority: None,
+            strangers: Strangers::default(),
+            published: None,
+            ready,
+            problem,
+        };
+        Ok(Self { tls, ready: readiness, problem: problems, task: tokio::spawn(keeping.run()) })
     }
 
     /// The configuration to serve with: it always has the certificate of the moment. Handshakes fail until there is one.
@@ -100,6 +124,11 @@ impl Keeper {
     /// Whether a certificate is served that the API server was told to trust.
     pub fn ready(&self) -> watch::Receiver<bool> {
         self.ready.clone()
+    }
+
+    /// What is not as it should be, in a sentence; nothing while all is well. It may be so while a good certificate is served.
+    pub fn problem(&self) -> watch::Receiver<Option<String>> {
+        self.problem.clone()
     }
 }
 
@@ -113,24 +142,35 @@ struct Keeping {
     client: Client,
     settings: Settings,
     serving: Arc<Serving>,
+    /// Ours, where there is one.
     authority: Option<Authority>,
+    strangers: Strangers,
+    /// What the API server was last told to trust.
+    published: Option<Bundle>,
     ready: watch::Sender<bool>,
+    problem: watch::Sender<Option<String>>,
 }
 
 impl Keeping {
     async fn run(mut self) {
         let registration = (self.settings.registration)("", false);
-        let mut changes = changes::watch(&self.client, &self.settings.namespace, &registration);
+        let source = match &self.settings.folder {
+            Some(folder) => changes::of_folder(folder),
+            None => changes::of_secret(&self.client, &self.settings.namespace),
+        };
+        let mut changes = changes::watch(&self.client, &registration, source);
         let mut retry = FIRST_RETRY;
         loop {
             changes.forget();
             let wait = match self.look(Timestamp::now()).await {
                 Ok(()) => {
+                    self.problem.send_if_modified(|problem| problem.take().is_some());
                     retry = FIRST_RETRY;
                     self.settings.recheck
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the webhook's certificates are not as they should be");
+                    self.tell(error.to_string());
                     let later = (retry * 2).min(LAST_RETRY);
                     std::mem::replace(&mut retry, later)
                 }
@@ -146,8 +186,15 @@ impl Keeping {
 
     /// Looks at everything once, and puts it right.
     async fn look(&mut self, now: Timestamp) -> Result<(), KeeperError> {
-        let published = timeout(DEADLINE, self.publish(now)).await;
-        match published.unwrap_or(Err(KeeperError::TooSlow(DEADLINE))) {
+        match self.settings.folder.clone() {
+            Some(folder) => self.look_at_folder(&folder, now).await,
+            None => self.look_at_authority(now).await,
+        }
+    }
+
+    /// Makes the authority where there is none of use, has the API server trust it, and serves a certificate of it.
+    async fn look_at_authority(&mut self, now: Timestamp) -> Result<(), KeeperError> {
+        match self.publish_authority(now).await {
             Ok(Held { authority, bundle }) => {
                 let authority = self.authority.insert(authority);
                 serve(&self.serving, authority, Some(&bundle), &self.settings, now).await?;
@@ -165,13 +212,34 @@ impl Keeping {
     }
 
     /// Gets the authority, and has the API server trust it.
-    async fn publish(&self, now: Timestamp) -> Result<Held, KeeperError> {
-        let Settings { namespace, registration, .. } = &self.settings;
+    async fn publish_authority(&mut self, now: Timestamp) -> Result<Held, KeeperError> {
         let served = self.serving.leaf().map(|leaf| leaf.issuer);
-        let held = secret::ensure(&self.client, namespace, served.as_deref(), now).await?;
-        let conditions = server::knows_match_conditions(&self.client).await.map_err(KeeperError::Version)?;
-        injection::publish(&self.client, registration, &held.bundle.pem(), conditions).await?;
+        let ensured = secret::ensure(&self.client, &self.settings.namespace, served.as_deref(), now);
+        let held = timeout(DEADLINE, ensured).await.map_err(|_| KeeperError::TooSlow(DEADLINE))??;
+        self.publish(&held.bundle, now).await?;
         Ok(held)
+    }
+
+    /// Registers the webhooks with these certificates, and with those of strangers that are there for now.
+    async fn publish(&mut self, own: &Bundle, now: Timestamp) -> Result<Published, KeeperError> {
+        let (client, build, strangers) = (&self.client, &self.settings.registration, &self.strangers);
+        let published = timeout(DEADLINE, async {
+            let conditions = server::knows_match_conditions(client).await.map_err(KeeperError::Version)?;
+            let bundle = |stored: &str| strangers.beside(own, stored, now).pem();
+            Ok::<_, KeeperError>(injection::publish(client, build, bundle, conditions).await?)
+        });
+        let published = published.await.map_err(|_| KeeperError::TooSlow(DEADLINE))??;
+        self.strangers.note(own, &published.bundle, now);
+        self.published = Some(Bundle::read(&published.bundle));
+        Ok(published)
+    }
+
+    fn tell(&self, problem: String) {
+        self.problem.send_if_modified(|told| {
+            let is_new = told.as_ref() != Some(&problem);
+            *told = Some(problem);
+            is_new
+        });
     }
 }
 

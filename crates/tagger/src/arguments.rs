@@ -158,6 +158,11 @@ pub struct Admission {
     /// The Service of the webhook, in Tagger's own namespace
     #[arg(long, env = "TAGGER_ADMISSION_SERVICE", value_name = "NAME", default_value = "tagger-admission")]
     pub admission_service: String,
+
+    /// A folder with the webhook's certificate, where Tagger is not to make one: a mounted Secret with tls.crt, tls.key and, but for
+    /// a public authority, ca.crt; it is read again when it changes
+    #[arg(long, env = "TAGGER_ADMISSION_CERTIFICATE", value_name = "FOLDER")]
+    pub admission_certificate: Option<PathBuf>,
 }
 
 /// Which registries may be asked, and how.

@@ -26,19 +26,26 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 pub(crate) async fn serve(
     listener: TcpListener,
     checks: Checks,
+    problem: watch::Receiver<Option<String>>,
     metrics: Arc<Registry>,
     stop: CancellationToken,
 ) {
-    let router = router(checks).merge(Router::new().route("/metrics", get(async move || told(&metrics))));
+    let router =
+        router(checks, problem).merge(Router::new().route("/metrics", get(async move || told(&metrics))));
     let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
     if let Err(error) = served {
         tracing::error!(%error, "health is served no more");
     }
 }
 
-fn router(checks: Checks) -> Router {
+fn router(checks: Checks, problem: watch::Receiver<Option<String>>) -> Router {
     let alive = async |State(checks): State<Checks>| report(&checks, |check| check.has_changed().is_ok());
-    let ready = async |State(checks): State<Checks>| report(&checks, |check| *check.borrow());
+    let ready = async move |State(checks): State<Checks>| {
+        let (status, mut told) = report(&checks, |check| *check.borrow());
+        // It is told also where a good certificate is served on: whoever looks should know before that one ends.
+        told.extend(problem.borrow().iter().map(|problem| format!("certificate: {problem}\n")));
+        (status, told)
+    };
     Router::new().route("/healthz", get(alive)).route("/readyz", get(ready)).with_state(checks)
 }
 
@@ -63,7 +70,10 @@ fn told(metrics: &Registry) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::body::{Body, to_bytes};
+    use axum::http::Request;
     use prometheus_client::metrics::counter::Counter;
+    use tower::ServiceExt;
 
     #[tokio::test]
     async fn metrics_are_told_as_open_metrics() {
@@ -72,7 +82,7 @@ mod tests {
         counter.inc_by(2);
         let answer = told(&metrics);
         assert_eq!(answer.headers()[CONTENT_TYPE], OPEN_METRICS);
-        let body = axum::body::to_bytes(answer.into_body(), 1024).await.unwrap();
+        let body = to_bytes(answer.into_body(), 1024).await.unwrap();
         assert!(String::from_utf8_lossy(&body).contains("tagger_things_total 2\n"), "{body:?}");
     }
 
@@ -85,6 +95,26 @@ mod tests {
         assert_eq!(ready(), (StatusCode::SERVICE_UNAVAILABLE, "[+] watches\n[-] certificate\n".into()));
         certificate.send_replace(true);
         assert_eq!(ready().0, StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_with_the_certificate_is_told_also_while_a_good_one_is_served() {
+        let (certificate, problem) = (watch::Sender::new(true), watch::Sender::new(None));
+        let router = router(Arc::new(vec![("certificate", certificate.subscribe())]), problem.subscribe());
+        let ready = async || {
+            let request = Request::get("/readyz").body(Body::empty()).unwrap();
+            let answer = router.clone().oneshot(request).await.unwrap();
+            let (status, body) = (answer.status(), to_bytes(answer.into_body(), 1024).await.unwrap());
+            (status, String::from_utf8(body.into()).unwrap())
+        };
+        assert_eq!(ready().await, (StatusCode::OK, "[+] certificate\n".into()));
+        problem.send_replace(Some("tls.crt is half of one".into()));
+        assert_eq!(
+            ready().await,
+            (StatusCode::OK, "[+] certificate\ncertificate: tls.crt is half of one\n".into())
+        );
+        certificate.send_replace(false);
+        assert_eq!(ready().await.0, StatusCode::SERVICE_UNAVAILABLE);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{Admission, Run};
 use crate::receiver::Receiving;
-use crate::{cache, health, logging, registries, shutdown};
+use crate::{cache, certificate, health, logging, registries, shutdown};
 
 /// The port of the webhook's Service.
 const SERVICE_PORT: u16 = 443;
@@ -56,6 +56,7 @@ async fn serve(flags: Run) -> Result<()> {
 
     let keeper = Keeper::start(client.clone(), keeping(&flags.admission, &flags.namespace))
         .context("TLS can't be set up")?;
+    tokio::spawn(certificate::tell(client.clone(), flags.instance.clone(), keeper.problem()));
     let listed = watch::Sender::new(false);
     let leaving = watch::Sender::new(true);
     let checks = Arc::new(vec![
@@ -72,7 +73,8 @@ async fn serve(flags: Run) -> Result<()> {
     // Health is told to the very end, so that whoever asks hears why the process is not ready.
     let ended = CancellationToken::new();
     let health = tokio::net::TcpListener::from_std(health)?;
-    let health = tokio::spawn(health::serve(health, checks, Arc::new(metrics), ended.clone()));
+    let health =
+        tokio::spawn(health::serve(health, checks, keeper.problem(), Arc::new(metrics), ended.clone()));
 
     let index = Arc::new(TagIndex::default());
     let router = router::router(router::Settings::new(&flags.namespace), index.clone());
@@ -151,5 +153,6 @@ fn keeping(flags: &Admission, namespace: &str) -> keeper::Settings {
         mutating: registration.mutating(bundle.as_bytes(), conditions),
         validating: registration.validating(bundle.as_bytes()),
     };
-    keeper::Settings::new(namespace, names, Arc::new(build))
+    let folder = flags.admission_certificate.clone();
+    keeper::Settings { folder, ..keeper::Settings::new(namespace, names, Arc::new(build)) }
 }

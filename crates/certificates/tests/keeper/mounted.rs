@@ -1,64 +1,20 @@
 //! A certificate that is made elsewhere: served and trusted, swapped when its files are, and never worse than the last good one.
 
-use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::Path;
-
 use kube::api::DeleteParams;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tagger_certificates::secret::{self, PREVIOUS};
-use tagger_testkit::authority::{Authority, Leaf};
-use tempfile::TempDir;
+use tagger_testkit::authority::Authority;
+use tagger_testkit::mount::Mount;
 
 use crate::cluster::{Cluster, HOST, is_ready, is_trusted, served, soon};
 
-/// A folder as Kubernetes mounts a Secret: the files are links through `..data`, which is swapped.
-struct Mount {
-    folder: TempDir,
-    count: u32,
-}
-
-impl Mount {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["tls.crt", "tls.key", "ca.crt"] {
-            symlink(Path::new("..data").join(name), folder.path().join(name)).unwrap();
-        }
-        Self { folder, count: 0 }
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn swap(&mut self, certificate: &str, key: &str, authority: Option<&str>) {
-        self.count += 1;
-        let name = format!("..{}", self.count);
-        let now = self.path().join(&name);
-        fs::create_dir(&now).unwrap();
-        fs::write(now.join("tls.crt"), certificate).unwrap();
-        fs::write(now.join("tls.key"), key).unwrap();
-        if let Some(authority) = authority {
-            fs::write(now.join("ca.crt"), authority).unwrap();
-        }
-        let link = self.path().join("..data_tmp");
-        symlink(&name, &link).unwrap();
-        fs::rename(link, self.path().join("..data")).unwrap();
-        if self.count > 1 {
-            fs::remove_dir_all(self.path().join(format!("..{}", self.count - 1))).unwrap();
-        }
-    }
-
-    fn hold(&mut self, authority: &Authority) -> Leaf {
-        let leaf = authority.issue_server(&[HOST]).unwrap();
-        self.swap(&leaf.certificate, &leaf.key, Some(&authority.certificate()));
-        leaf
-    }
-}
-
 fn authorities<const N: usize>() -> [Authority; N] {
     [(); N].map(|()| Authority::new("of one's own").unwrap())
+}
+
+fn swap(mount: &mut Mount, certificate: &str, key: &str, authority: &str) {
+    mount.swap(&[("tls.crt", certificate), ("tls.key", key), ("ca.crt", authority)]).unwrap();
 }
 
 fn pem(authority: &Authority) -> String {
@@ -69,7 +25,7 @@ fn pem(authority: &Authority) -> String {
 async fn it_waits_for_a_certificate_says_why_and_makes_no_authority() {
     let cluster = Cluster::start().await;
     cluster.create_namespace().await;
-    let mut mount = Mount::new();
+    let mut mount = Mount::empty().unwrap();
     let keeper = cluster.keeper_of(mount.path());
     let mut problem = keeper.problem();
     let told = problem.wait_for(Option::is_some).await.unwrap().clone().unwrap();
@@ -78,7 +34,7 @@ async fn it_waits_for_a_certificate_says_why_and_makes_no_authority() {
 
     let [first] = authorities();
     let leaf = first.issue_server(&["elsewhere"]).unwrap();
-    mount.swap(&leaf.certificate, &leaf.key, Some(&first.certificate()));
+    swap(&mut mount, &leaf.certificate, &leaf.key, &first.certificate());
     let another = |told: &Option<String>| told.as_ref().is_some_and(|told| told.contains(HOST));
     problem.wait_for(another).await.unwrap();
     assert!(!*keeper.ready().borrow());
@@ -87,7 +43,7 @@ async fn it_waits_for_a_certificate_says_why_and_makes_no_authority() {
         "nobody is sent to a webhook that can't answer"
     );
 
-    mount.hold(&first);
+    mount.issue(&first, &[HOST]).unwrap();
     assert!(is_ready(&keeper).await);
     problem.wait_for(Option::is_none).await.unwrap();
     assert!(is_trusted(keeper.tls(), &first.certificate()).await);
@@ -100,8 +56,8 @@ async fn what_is_of_no_use_leaves_the_last_good_one_served_and_a_good_one_is_swa
     let cluster = Cluster::start().await;
     cluster.create_namespace().await;
     let [first, second] = authorities();
-    let mut mount = Mount::new();
-    let good = mount.hold(&first);
+    let mut mount = Mount::empty().unwrap();
+    let good = mount.issue(&first, &[HOST]).unwrap();
     let keeper = cluster.keeper_of(mount.path());
     assert!(is_ready(&keeper).await);
 
@@ -116,7 +72,7 @@ async fn what_is_of_no_use_leaves_the_last_good_one_served_and_a_good_one_is_swa
         (&other.certificate, &other.key, &first_pem, "no authority in ca.crt issued tls.crt"),
         (&good.certificate, &good.key, "", "ca.crt holds no certificate"),
     ] {
-        mount.swap(certificate, key, Some(authority));
+        swap(&mut mount, certificate, key, authority);
         problem.wait_for(|now| now.as_ref().is_some_and(|now| now.contains(told))).await.unwrap();
         assert!(*keeper.ready().borrow());
         assert!(is_trusted(keeper.tls(), &first_pem).await, "{told}");
@@ -130,7 +86,7 @@ async fn what_is_of_no_use_leaves_the_last_good_one_served_and_a_good_one_is_swa
     .await;
     assert_eq!(cluster.published().await, pem(&first));
 
-    mount.hold(&second);
+    mount.issue(&second, &[HOST]).unwrap();
     soon("another authority", async || is_trusted(keeper.tls(), &second.certificate()).await).await;
     problem.wait_for(Option::is_none).await.unwrap();
     assert_eq!(
@@ -145,13 +101,13 @@ async fn a_new_certificate_of_the_same_authority_is_served_also_while_the_api_se
     let cluster = Cluster::start().await;
     cluster.create_namespace().await;
     let [authority] = authorities();
-    let mut mount = Mount::new();
-    mount.hold(&authority);
+    let mut mount = Mount::empty().unwrap();
+    mount.issue(&authority, &[HOST]).unwrap();
     let keeper = cluster.keeper_of(mount.path());
     assert!(is_ready(&keeper).await);
     cluster.control_plane.stop_api_server().unwrap();
     let leaf = authority.issue_server(&[HOST]).unwrap();
-    mount.swap(&leaf.certificate, &leaf.key, Some(&authority.certificate()));
+    swap(&mut mount, &leaf.certificate, &leaf.key, &authority.certificate());
     let new = CertificateDer::from_pem_slice(leaf.certificate.as_bytes()).unwrap();
     soon("the new one", async || served(keeper.tls(), &authority.certificate()).await.as_ref() == Some(&new))
         .await;
@@ -162,9 +118,9 @@ async fn a_certificate_of_a_public_authority_comes_without_a_bundle() {
     let cluster = Cluster::start().await;
     cluster.create_namespace().await;
     let [authority] = authorities();
-    let mut mount = Mount::new();
+    let mut mount = Mount::empty().unwrap();
     let leaf = authority.issue_server(&[HOST]).unwrap();
-    mount.swap(&leaf.certificate, &leaf.key, None);
+    mount.swap(&[("tls.crt", &leaf.certificate), ("tls.key", &leaf.key)]).unwrap();
     let keeper = cluster.keeper_of(mount.path());
     assert!(is_ready(&keeper).await);
     let registration = cluster.registration().await;
@@ -187,13 +143,13 @@ async fn replicas_with_other_certificates_leave_each_other_trusted() {
     assert!(is_ready(&ours).await);
     let own = cluster.secret(secret::CERTIFICATE).await.unwrap();
     let [first, second] = authorities();
-    let (mut early, mut late) = (Mount::new(), Mount::new());
-    early.hold(&first);
-    late.hold(&first);
+    let (mut early, mut late) = (Mount::empty().unwrap(), Mount::empty().unwrap());
+    early.issue(&first, &[HOST]).unwrap();
+    late.issue(&first, &[HOST]).unwrap();
     let (one, other) = (cluster.keeper_of(early.path()), cluster.keeper_of(late.path()));
     assert!(is_ready(&one).await && is_ready(&other).await);
     // One replica has its new files before the other.
-    early.hold(&second);
+    early.issue(&second, &[HOST]).unwrap();
     soon("the new one", async || is_trusted(one.tls(), &second.certificate()).await).await;
     // Long enough for all three to see what the others wrote, and to write what they think of it.
     for _ in 0..30 {

@@ -34,7 +34,7 @@ async fn is_trusted(url: &str, authority: &Authority) -> bool {
 
 /// Has a Deployment admitted, over and over, until told to end; says how often. None may be refused, nor be let in as it is.
 async fn write(here: &Namespace<'_>, image: &str, end: watch::Receiver<bool>) -> u32 {
-    let deployment = here.deployment("app", "app");
+    let deployment = here.deployment("rehearsed", "app");
     let mut writes = 0;
     while !*end.borrow() {
         // A rehearsal goes through admission as a write does.
@@ -85,26 +85,21 @@ fn it_waits_for_a_certificate_of_ones_own_and_an_event_says_so() {
         let assets = Assets::obtain().await.unwrap();
         let (control_plane, registry) = World::without_operator(&assets).await;
         let mut mount = Mount::empty().unwrap();
-        let flags = ["--admission-certificate".to_owned(), mount.path().display().to_string()];
-        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let folder = mount.path().display().to_string();
+        let flags = ["--admission-certificate", folder.as_str(), "--instance", "tagger-0"];
         let heal = async {
             let kubectl = control_plane.kubectl();
-            let words = [
-                "get",
-                "events",
-                "-n",
-                "default",
-                "--field-selector",
-                "reason=CertificateFailed",
-                "-o",
-                "json",
-            ];
+            let words = ["get", "events", "-n", "tagger", "-o", "json"];
             let event = eventually("an Event", || async {
                 let list: Value = serde_json::from_str(&kubectl.run(&words).await.ok()?).ok()?;
-                list["items"].get(0).cloned()
+                let mut events = list["items"].as_array()?.iter();
+                events.find(|event| event["reason"] == "CertificateFailed").cloned()
             })
             .await;
-            assert_eq!(event["involvedObject"]["name"], json!("tagger"));
+            assert_eq!(
+                (&event["involvedObject"]["kind"], &event["involvedObject"]["name"]),
+                (&json!("Pod"), &json!("tagger-0"))
+            );
             let note = event["message"].as_str().unwrap();
             assert!(note.contains("there is no tls.crt; mount a Secret"), "{note}");
             let config = registration(&control_plane).await;
@@ -176,8 +171,15 @@ fn the_example_for_cert_manager_is_for_the_name_that_is_asked_by_and_no_key_is_i
     let objects: Vec<Value> = objects.map(|object| Value::deserialize(object).unwrap()).collect();
     let last = objects.last().unwrap();
     assert_eq!(last["spec"]["dnsNames"], json!(["tagger-admission.tagger.svc"]));
-    assert_eq!((&last["spec"]["secretName"], &last["metadata"]["namespace"]), (&json!("tagger-admission"), &json!("tagger")));
-    let git = std::process::Command::new("git").args(["grep", "-lE", "BEGIN ([A-Z]+ )?PRIVATE KEY"]).current_dir(folder.join("..")).output().unwrap();
+    assert_eq!(
+        (&last["spec"]["secretName"], &last["metadata"]["namespace"]),
+        (&json!("tagger-admission"), &json!("tagger"))
+    );
+    let git = std::process::Command::new("git")
+        .args(["grep", "-lE", "BEGIN ([A-Z]+ )?PRIVATE KEY"])
+        .current_dir(folder.join(".."))
+        .output()
+        .unwrap();
     let found = String::from_utf8(git.stdout).unwrap();
     let keys: Vec<&str> = found.lines().filter(|file| !file.ends_with(".rs")).collect();
     assert!(keys.is_empty(), "{keys:?}");

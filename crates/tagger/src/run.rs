@@ -56,7 +56,12 @@ async fn serve(flags: Run) -> Result<()> {
 
     let keeper = Keeper::start(client.clone(), keeping(&flags.admission, &flags.namespace))
         .context("TLS can't be set up")?;
-    tokio::spawn(certificate::tell(client.clone(), flags.instance.clone(), keeper.problem()));
+    tokio::spawn(certificate::tell(
+        client.clone(),
+        flags.namespace.clone(),
+        flags.instance.clone(),
+        keeper.problem(),
+    ));
     let listed = watch::Sender::new(false);
     let leaving = watch::Sender::new(true);
     let checks = Arc::new(vec![

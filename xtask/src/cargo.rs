@@ -13,8 +13,14 @@ pub(crate) fn root() -> PathBuf {
 
 /// Runs cargo in the checkout, its output shown as it comes.
 pub(crate) fn cargo(arguments: &[&str]) -> Result<()> {
+    cargo_with(arguments, &[])
+}
+
+/// Runs cargo with some variables set.
+pub(crate) fn cargo_with(arguments: &[&str], environment: &[(String, String)]) -> Result<()> {
     println!("$ cargo {}", arguments.join(" "));
-    let status = command(arguments).status().context("cargo can't be started")?;
+    let variables = environment.iter().map(|(name, value)| (name, value));
+    let status = command(arguments).envs(variables).status().context("cargo can't be started")?;
     match status.success() {
         true => Ok(()),
         false => bail!("cargo {} failed", arguments.join(" ")),
@@ -39,7 +45,7 @@ fn program(name: &str, profile: &str) -> Result<PathBuf> {
 }
 
 /// Where cargo puts what it builds.
-fn target() -> Result<PathBuf> {
+pub(crate) fn target() -> Result<PathBuf> {
     let output = command(&["metadata", "--no-deps", "--format-version", "1"])
         .stderr(Stdio::inherit())
         .output()

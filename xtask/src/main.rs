@@ -3,6 +3,7 @@
 mod bench;
 mod cargo;
 mod demo;
+mod image;
 mod manifests;
 mod plugin;
 mod reference;
@@ -46,6 +47,8 @@ enum Task {
     },
     /// Build the kubectl plugin, and write its archive and its manifest for krew
     Plugin(plugin::Options),
+    /// Build the operator's image, as an OCI image layout, with no Docker
+    Image(image::Options),
     /// Obtain the binaries that tests and the demo run on: control plane and registry
     Assets,
 }
@@ -58,6 +61,7 @@ async fn main() -> anyhow::Result<()> {
         Task::Generate { check } => manifests::generate(&cargo::root(), check),
         Task::Bench { what } => bench::run(what).await,
         Task::Plugin(options) => plugin::run(&options),
+        Task::Image(options) => image::run(&options),
         Task::Assets => {
             println!("{}", Assets::obtain().await?);
             Ok(())

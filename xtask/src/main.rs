@@ -7,6 +7,7 @@ mod image;
 mod manifests;
 mod plugin;
 mod reference;
+mod release;
 mod test;
 
 use clap::{Parser, Subcommand};
@@ -49,6 +50,11 @@ enum Task {
     Plugin(plugin::Options),
     /// Build the operator's image, as an OCI image layout, with no Docker
     Image(image::Options),
+    /// Print what the changelog tells of a release; fail where its tag, Cargo.toml and the chart are not of one version
+    Release {
+        /// The tag, such as v0.1.0
+        tag: String,
+    },
     /// Obtain the binaries that tests and the demo run on: control plane and registry
     Assets,
 }
@@ -62,6 +68,7 @@ async fn main() -> anyhow::Result<()> {
         Task::Bench { what } => bench::run(what).await,
         Task::Plugin(options) => plugin::run(&options),
         Task::Image(options) => image::run(&options),
+        Task::Release { tag } => release::run(&tag),
         Task::Assets => {
             println!("{}", Assets::obtain().await?);
             Ok(())

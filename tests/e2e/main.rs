@@ -8,6 +8,7 @@
 mod appliers;
 mod cache;
 mod cache_place;
+mod certificates;
 mod copy;
 mod credentials;
 mod installation;

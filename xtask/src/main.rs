@@ -7,10 +7,12 @@ mod dashboard;
 mod demo;
 mod fuzz;
 mod generate;
+mod image;
 mod manifests;
 mod metrics;
 mod plugin;
 mod reference;
+mod release;
 mod test;
 
 use clap::{Parser, Subcommand};
@@ -57,6 +59,13 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Build the kubectl plugin, and write its archive and its manifest for krew
     Plugin(plugin::Options),
+    /// Build the operator's image, as an OCI image layout, with no Docker
+    Image(image::Options),
+    /// Print what the changelog tells of a release; fail where its tag, Cargo.toml and the chart are not of one version
+    Release {
+        /// The tag, such as v0.1.0
+        tag: String,
+    },
     /// Obtain the binaries that tests and the demo run on: control plane and registry
     Assets,
 }
@@ -72,6 +81,8 @@ async fn main() -> anyhow::Result<()> {
         Task::Bench { what } => bench::run(what).await,
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Plugin(options) => plugin::run(&options),
+        Task::Image(options) => image::run(&options),
+        Task::Release { tag } => release::run(&tag),
         Task::Assets => {
             println!("{}", Assets::obtain().await?);
             Ok(())

@@ -14,20 +14,41 @@ const PREVIOUS: usize = 3;
 pub struct Bundle(Vec<String>);
 
 impl Bundle {
-    /// The bundle of a present authority, and of those before it: each once, and none whose time is over.
+    /// The bundle of what is trusted at present, and of what was before: each once, and none of those before whose time is over.
     pub fn new<'a>(present: &str, previous: impl IntoIterator<Item = &'a str>, now: Timestamp) -> Self {
-        let mut bundle = Self(vec![normal(present)]);
+        let mut bundle = Self::default();
+        for certificate in split(present) {
+            bundle.add(certificate);
+        }
+        let limit = bundle.0.len() + PREVIOUS;
         for certificate in previous.into_iter().flat_map(split) {
-            if bundle.0.len() <= PREVIOUS && is_good(&certificate, now) && !bundle.0.contains(&certificate) {
-                bundle.0.push(certificate);
+            if bundle.0.len() < limit && is_good(&certificate, now) {
+                bundle.add(certificate);
             }
         }
         bundle
     }
 
-    /// Whether an authority is trusted.
-    pub fn trusts(&self, certificate: &str) -> bool {
-        self.0.contains(&normal(certificate))
+    /// The certificates of a PEM text, whatever their time.
+    pub fn read(pem: &str) -> Self {
+        let mut bundle = Self::default();
+        split(pem).into_iter().for_each(|certificate| bundle.add(certificate));
+        bundle
+    }
+
+    /// Whether all authorities of a PEM text are trusted.
+    pub fn trusts(&self, certificates: &str) -> bool {
+        split(certificates).iter().all(|certificate| self.0.contains(certificate))
+    }
+
+    /// Whether nobody is trusted. The API server takes this for trust in the authorities of its own machine.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each certificate, as PEM.
+    pub fn certificates(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
     }
 
     /// All certificates, as PEM.
@@ -37,7 +58,13 @@ impl Bundle {
 
     /// The certificates of the authorities before the present one, as PEM.
     pub fn previous(&self) -> String {
-        self.0.iter().skip(1).map(String::as_str).collect()
+        self.certificates().skip(1).collect()
+    }
+
+    fn add(&mut self, certificate: String) {
+        if !self.0.contains(&certificate) {
+            self.0.push(certificate);
+        }
     }
 }
 
@@ -46,14 +73,12 @@ fn is_good(certificate: &str, now: Timestamp) -> bool {
     der.is_ok_and(|der| validity_of(&der).is_ok_and(|validity| validity.includes(now)))
 }
 
-fn normal(certificate: &str) -> String {
-    certificate.trim().to_owned() + "\n"
-}
-
-/// The certificates of a PEM text, each for itself.
+/// The certificates of a PEM text, each for itself, without what tools write before them.
 fn split(pem: &str) -> Vec<String> {
+    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
     const END: &str = "-----END CERTIFICATE-----";
-    pem.split_inclusive(END).filter(|part| part.ends_with(END)).map(normal).collect()
+    let parts = pem.split_inclusive(END).filter(|part| part.ends_with(END));
+    parts.filter_map(|part| Some(part.get(part.rfind(BEGIN)?..)?.replace('\r', "") + "\n")).collect()
 }
 
 #[cfg(test)]
@@ -86,6 +111,17 @@ mod tests {
         let over = Authority::generate(now() - SignedDuration::from_hours(11 * 365 * 24)).unwrap();
         let bundle = Bundle::new(new.certificate(), [over.certificate(), "x", ""], now());
         assert_eq!(bundle.pem(), new.certificate());
+    }
+
+    #[test]
+    fn several_are_present_at_once_and_what_tools_write_before_them_is_left_out() {
+        let [new, other, old] = authorities();
+        let present = format!("subject=a\n{}\nsubject=b\r\n{}", new.certificate(), other.certificate());
+        let bundle = Bundle::new(&present, [old.certificate()], now());
+        assert_eq!(bundle.pem(), [new.certificate(), other.certificate(), old.certificate()].concat());
+        assert!(bundle.trusts(&present));
+        assert!(!Bundle::read(old.certificate()).trusts(&present));
+        assert!(Bundle::read("subject=a\n").is_empty());
     }
 
     #[test]

@@ -6,13 +6,14 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use k8s_openapi::api::admissionregistration::v1::{
-    MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
+    MutatingWebhookConfiguration, ValidatingWebhookConfiguration, WebhookClientConfig,
 };
 use kube::api::PostParams;
 use kube::{Api, Client, Error as KubeError, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::bundle::Bundle;
 use agree::agrees;
 
 /// How often another replica may be faster before we give up for now.
@@ -53,56 +54,82 @@ pub enum InjectionError {
     },
 }
 
+/// What was published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Whether `matchConditions` are in use.
+    pub narrowed: bool,
+    /// The bundle with which workloads were asked about before, as PEM.
+    pub before: String,
+    /// The bundle with which they are asked about now.
+    pub bundle: String,
+}
+
 /// Writes both registrations, where they differ from what is wanted.
 ///
-/// `conditions` says whether the server is of a version that knows `matchConditions`. It is believed only where the
-/// server keeps them: a registration that fails closed must never lose what narrows it down. Says whether they are in
-/// use.
+/// `bundle` says which certificates are wanted where these are stored, both as PEM: what another replica wrote in the
+/// meantime is seen by it, and not written over. `conditions` says whether the server is of a version that knows
+/// `matchConditions`. It is believed only where the server keeps them: a registration that fails closed must never lose
+/// what narrows it down.
 pub async fn publish(
     client: &Client,
     build: &Build,
-    bundle: &str,
+    bundle: impl Fn(&str) -> String,
     conditions: bool,
-) -> Result<bool, InjectionError> {
-    let mutating = Api::all(client.clone());
-    let narrowed = conditions && ensure(&mutating, &build(bundle, true).mutating).await? == Outcome::AsWanted;
-    let webhooks = build(bundle, narrowed);
-    if !narrowed {
-        ensure(&mutating, &webhooks.mutating).await?;
-    }
-    ensure(&Api::all(client.clone()), &webhooks.validating).await?;
-    Ok(narrowed)
+) -> Result<Published, InjectionError> {
+    let workloads = Api::all(client.clone());
+    let mutating = |conditions| {
+        let bundle = &bundle;
+        move |stored: &str| build(&bundle(stored), conditions).mutating
+    };
+    let narrowed = match conditions {
+        true => Some(ensure(&workloads, mutating(true)).await?).filter(|outcome| outcome.as_wanted),
+        false => None,
+    };
+    let conditions = narrowed.is_some();
+    let Outcome { before, now, .. } = match narrowed {
+        Some(outcome) => outcome,
+        None => ensure(&workloads, mutating(false)).await?,
+    };
+    let tags = Api::all(client.clone());
+    ensure(&tags, |stored: &str| build(&bundle(stored), conditions).validating).await?;
+    Ok(Published { narrowed: conditions, before, bundle: now })
 }
 
-/// How the API server took what was wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    AsWanted,
-    ConditionsDropped,
+/// How the API server took what was wanted, and the bundles from before and from now.
+struct Outcome {
+    /// No, where it dropped the conditions.
+    as_wanted: bool,
+    before: String,
+    now: String,
 }
 
-async fn ensure<K: Configuration>(api: &Api<K>, wanted: &K) -> Result<Outcome, InjectionError> {
-    let name = wanted.meta().name.as_deref().ok_or(InjectionError::NoName)?;
+async fn ensure<K: Configuration>(
+    api: &Api<K>,
+    wanted: impl Fn(&str) -> K,
+) -> Result<Outcome, InjectionError> {
+    let bare = wanted("");
+    let name = bare.meta().name.as_deref().ok_or(InjectionError::NoName)?;
     let failed = |error| explained(&format!("{} {name}", K::kind(&())), error);
     for _ in 0..ATTEMPTS {
         let stored = api.get_opt(name).await.map_err(failed)?;
+        let before = stored.as_ref().map(K::bundle).unwrap_or_default();
+        let wanted = &wanted(&before);
+        let outcome = |as_wanted| Outcome { as_wanted, now: wanted.bundle(), before: before.clone() };
         if stored.as_ref().is_some_and(|stored| agrees(stored, wanted)) {
-            return Ok(Outcome::AsWanted);
+            return Ok(outcome(true));
         }
         // The rehearsal shows what the server would keep, before it does any harm.
         match write(api, name, stored.as_ref(), wanted, true).await.map_err(failed)? {
             Some(rehearsed) if wanted.has_conditions() && !rehearsed.has_conditions() => {
-                return Ok(Outcome::ConditionsDropped);
+                return Ok(outcome(false));
             }
             Some(_) => {}
             None => continue,
         }
         if let Some(written) = write(api, name, stored.as_ref(), wanted, false).await.map_err(failed)? {
             tracing::info!(configuration = %format_args!("{} {name}", K::kind(&())), "registered the webhook");
-            return Ok(match wanted.has_conditions() && !written.has_conditions() {
-                true => Outcome::ConditionsDropped,
-                false => Outcome::AsWanted,
-            });
+            return Ok(outcome(!wanted.has_conditions() || written.has_conditions()));
         }
     }
     Err(InjectionError::Contended(format!("{} {name}", K::kind(&()))))
@@ -155,6 +182,15 @@ trait Configuration: Resource<DynamicType = ()> + Clone + Debug + Serialize + De
     fn take_webhooks(&mut self, from: &Self);
 
     fn has_conditions(&self) -> bool;
+
+    /// The certificates of all its webhooks, as PEM.
+    fn bundle(&self) -> String;
+}
+
+fn bundle<'a>(configs: impl Iterator<Item = &'a WebhookClientConfig>) -> String {
+    let bundles: Vec<_> = configs.filter_map(|config| config.ca_bundle.as_ref()).collect();
+    let texts: Vec<_> = bundles.iter().map(|bundle| String::from_utf8_lossy(&bundle.0)).collect();
+    Bundle::read(&texts.join("\n")).pem()
 }
 
 impl Configuration for MutatingWebhookConfiguration {
@@ -166,6 +202,10 @@ impl Configuration for MutatingWebhookConfiguration {
         let mut webhooks = self.webhooks.iter().flatten();
         webhooks.any(|webhook| webhook.match_conditions.iter().flatten().next().is_some())
     }
+
+    fn bundle(&self) -> String {
+        bundle(self.webhooks.iter().flatten().map(|webhook| &webhook.client_config))
+    }
 }
 
 impl Configuration for ValidatingWebhookConfiguration {
@@ -176,6 +216,10 @@ impl Configuration for ValidatingWebhookConfiguration {
     fn has_conditions(&self) -> bool {
         let mut webhooks = self.webhooks.iter().flatten();
         webhooks.any(|webhook| webhook.match_conditions.iter().flatten().next().is_some())
+    }
+
+    fn bundle(&self) -> String {
+        bundle(self.webhooks.iter().flatten().map(|webhook| &webhook.client_config))
     }
 }
 

@@ -1,7 +1,10 @@
 //! The task that keeps certificates and registration as they are wanted.
 
 mod changes;
+mod mounted;
+mod strangers;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,18 +17,22 @@ use tokio::time::{sleep, timeout};
 
 use crate::authority::{Authority, AuthorityError, Leaf};
 use crate::bundle::Bundle;
-use crate::injection::{self, Build, InjectionError};
+use crate::injection::{self, Build, InjectionError, Published};
+use crate::mounted::MountedError;
 use crate::owner::{self, owned};
 use crate::secret::{self, Held, SecretError};
 use crate::server;
 use crate::serving::Serving;
 use crate::verdict::{Reason, Verdict};
+use strangers::Strangers;
 
 /// How a [`Keeper`] works.
 #[derive(Clone)]
 pub struct Settings {
     /// The namespace that the operator runs in; the authority is kept there.
     pub namespace: String,
+    /// The folder with a certificate that is made elsewhere. With one, there is no authority of ours.
+    pub folder: Option<PathBuf>,
     /// The DNS names and IP addresses that the API server finds the webhook at.
     pub names: Vec<String>,
     /// Makes the registrations that are wanted.
@@ -42,7 +49,7 @@ impl Settings {
     /// What suits a cluster.
     pub fn new(namespace: impl Into<String>, names: Vec<String>, registration: Build) -> Self {
         let (recheck, settle) = (Duration::from_secs(60), Duration::from_secs(5));
-        Self { namespace: namespace.into(), names, registration, owner: None, recheck, settle }
+        Self { namespace: namespace.into(), folder: None, names, registration, owner: None, recheck, settle }
     }
 
     /// Has the registrations belong to this ClusterRole, so that they go when it is deleted.
@@ -57,6 +64,9 @@ pub enum KeeperError {
     /// The authority can't be had.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// The folder holds no certificate that can be served.
+    #[error(transparent)]
+    Mounted(#[from] MountedError),
     /// The registration can't be written.
     #[error(transparent)]
     Injection(#[from] InjectionError),
@@ -72,6 +82,9 @@ pub enum KeeperError {
     /// The API server takes too long.
     #[error("the API server did not answer in {0:?}; it is tried again")]
     TooSlow(Duration),
+    /// The process is about to end.
+    #[error("the certificate's folder is read no more, since the process ends")]
+    Ended,
 }
 
 /// The shortest time between two looks: two replicas that want different registrations, as while one is replaced by a
@@ -92,6 +105,7 @@ pub struct Keeper {
     ready: watch::Receiver<bool>,
     serving: Arc<Serving>,
     authority: watch::Receiver<Option<Timestamp>>,
+    problem: watch::Receiver<Option<String>>,
     task: JoinHandle<()>,
 }
 
@@ -111,8 +125,20 @@ impl Keeper {
         let tls = Arc::new(serving.config()?);
         let (ready, readiness) = watch::channel(false);
         let (expires, authority) = watch::channel(None);
-        let keeping = Keeping { client, settings, serving: serving.clone(), authority: None, expires, ready };
-        Ok(Self { tls, ready: readiness, serving, authority, task: tokio::spawn(keeping.run()) })
+        let (problem, problems) = watch::channel(None);
+        let keeping = Keeping {
+            client,
+            settings,
+            serving: serving.clone(),
+            authority: None,
+            expires,
+            strangers: Strangers::default(),
+            published: None,
+            ready,
+            problem,
+        };
+        let task = tokio::spawn(keeping.run());
+        Ok(Self { tls, ready: readiness, serving, authority, problem: problems, task })
     }
 
     /// The configuration to serve with: it always has the certificate of the moment. Handshakes fail until there is one.
@@ -133,6 +159,11 @@ impl Keeper {
             authority: *authority.borrow(),
         }
     }
+
+    /// What is not as it should be, in a sentence; nothing while all is well. It may be so while a good certificate is served.
+    pub fn problem(&self) -> watch::Receiver<Option<String>> {
+        self.problem.clone()
+    }
 }
 
 impl Drop for Keeper {
@@ -145,26 +176,37 @@ struct Keeping {
     client: Client,
     settings: Settings,
     serving: Arc<Serving>,
+    /// Ours, where there is one.
     authority: Option<Authority>,
     /// When the authority does.
     expires: watch::Sender<Option<Timestamp>>,
+    strangers: Strangers,
+    /// What the API server was last told to trust.
+    published: Option<Bundle>,
     ready: watch::Sender<bool>,
+    problem: watch::Sender<Option<String>>,
 }
 
 impl Keeping {
     async fn run(mut self) {
         let registration = (self.settings.registration)("", false);
-        let mut changes = changes::watch(&self.client, &self.settings.namespace, &registration);
+        let source = match &self.settings.folder {
+            Some(folder) => changes::of_folder(folder),
+            None => changes::of_secret(&self.client, &self.settings.namespace),
+        };
+        let mut changes = changes::watch(&self.client, &registration, source);
         let mut retry = FIRST_RETRY;
         loop {
             changes.forget();
             let wait = match self.look(Timestamp::now()).await {
                 Ok(()) => {
+                    self.problem.send_if_modified(|problem| problem.take().is_some());
                     retry = FIRST_RETRY;
                     self.settings.recheck
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the webhook's certificates are not as they should be");
+                    self.tell(error.to_string());
                     let later = (retry * 2).min(LAST_RETRY);
                     std::mem::replace(&mut retry, later)
                 }
@@ -180,8 +222,15 @@ impl Keeping {
 
     /// Looks at everything once, and puts it right.
     async fn look(&mut self, now: Timestamp) -> Result<(), KeeperError> {
-        let published = timeout(DEADLINE, self.publish(now)).await;
-        match published.unwrap_or(Err(KeeperError::TooSlow(DEADLINE))) {
+        match self.settings.folder.clone() {
+            Some(folder) => self.look_at_folder(&folder, now).await,
+            None => self.look_at_authority(now).await,
+        }
+    }
+
+    /// Makes the authority where there is none of use, has the API server trust it, and serves a certificate of it.
+    async fn look_at_authority(&mut self, now: Timestamp) -> Result<(), KeeperError> {
+        match self.publish_authority(now).await {
             Ok(Held { authority, bundle }) => {
                 let authority = self.authority.insert(authority);
                 self.expires.send_replace(Some(authority.validity().not_after));
@@ -200,22 +249,44 @@ impl Keeping {
     }
 
     /// Gets the authority, and has the API server trust it.
-    async fn publish(&self, now: Timestamp) -> Result<Held, KeeperError> {
-        let Settings { namespace, registration, owner, .. } = &self.settings;
+    async fn publish_authority(&mut self, now: Timestamp) -> Result<Held, KeeperError> {
         let served = self.serving.leaf().map(|leaf| leaf.issuer);
-        let held = secret::ensure(&self.client, namespace, served.as_deref(), now).await?;
-        let conditions = server::knows_match_conditions(&self.client).await.map_err(KeeperError::Version)?;
-        let owner = match owner {
-            Some(role) => owner::find(&self.client, role)
-                .await
-                .map_err(|error| KeeperError::Owner(role.clone(), error))?,
-            None => None,
-        };
-        let registration = Arc::clone(registration);
-        let build: Build =
-            Arc::new(move |bundle, conditions| owned(registration(bundle, conditions), owner.as_ref()));
-        injection::publish(&self.client, &build, &held.bundle.pem(), conditions).await?;
+        let ensured = secret::ensure(&self.client, &self.settings.namespace, served.as_deref(), now);
+        let held = timeout(DEADLINE, ensured).await.map_err(|_| KeeperError::TooSlow(DEADLINE))??;
+        self.publish(&held.bundle, now).await?;
         Ok(held)
+    }
+
+    /// Registers the webhooks with these certificates, and with those of strangers that are there for now.
+    async fn publish(&mut self, own: &Bundle, now: Timestamp) -> Result<Published, KeeperError> {
+        let (client, strangers) = (&self.client, &self.strangers);
+        let Settings { registration, owner, .. } = &self.settings;
+        let published = timeout(DEADLINE, async {
+            let conditions = server::knows_match_conditions(client).await.map_err(KeeperError::Version)?;
+            let owner = match owner {
+                Some(role) => owner::find(client, role)
+                    .await
+                    .map_err(|error| KeeperError::Owner(role.clone(), error))?,
+                None => None,
+            };
+            let registration = Arc::clone(registration);
+            let build: Build =
+                Arc::new(move |bundle, conditions| owned(registration(bundle, conditions), owner.as_ref()));
+            let bundle = |stored: &str| strangers.beside(own, stored, now).pem();
+            Ok::<_, KeeperError>(injection::publish(client, &build, bundle, conditions).await?)
+        });
+        let published = published.await.map_err(|_| KeeperError::TooSlow(DEADLINE))??;
+        self.strangers.note(own, &published.bundle, now);
+        self.published = Some(Bundle::read(&published.bundle));
+        Ok(published)
+    }
+
+    fn tell(&self, problem: String) {
+        self.problem.send_if_modified(|told| {
+            let is_new = told.as_ref() != Some(&problem);
+            *told = Some(problem);
+            is_new
+        });
     }
 }
 

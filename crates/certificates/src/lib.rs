@@ -4,6 +4,7 @@
 //! * [`verdict`]: whether a certificate has to be made anew, and why;
 //! * [`bundle`]: the authorities that are trusted at one time;
 //! * [`secret`]: the one authority of all replicas, in a Secret;
+//! * [`mounted`]: a certificate that is made elsewhere instead, in a folder;
 //! * [`serving`]: a TLS configuration whose certificate is swapped while it serves;
 //! * [`injection`]: the registration of the webhooks, kept as it is wanted, with the bundle in it;
 //! * [`owner`]: whom the registration belongs to, and goes with;
@@ -17,6 +18,7 @@ pub mod authority;
 pub mod bundle;
 pub mod injection;
 pub mod keeper;
+pub mod mounted;
 pub mod owner;
 pub mod secret;
 pub mod server;

@@ -177,6 +177,11 @@ pub struct Admission {
     /// uninstalling does. Without such a role, the registration stays
     #[arg(long, env = "TAGGER_REGISTRATION_OWNER", value_name = "NAME", default_value = "tagger")]
     pub registration_owner: String,
+
+    /// A folder with the webhook's certificate, where Tagger is not to make one: a mounted Secret with tls.crt, tls.key and, but for
+    /// a public authority, ca.crt; it is read again when it changes
+    #[arg(long, env = "TAGGER_ADMISSION_CERTIFICATE", value_name = "FOLDER")]
+    pub admission_certificate: Option<PathBuf>,
 }
 
 /// Which registries may be asked, and how.

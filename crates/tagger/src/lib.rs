@@ -2,6 +2,7 @@
 
 pub mod arguments;
 mod cache;
+mod certificate;
 mod copy;
 mod election;
 mod health;

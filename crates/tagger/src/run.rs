@@ -24,7 +24,7 @@ use crate::health::{Check, Pulse, Told};
 use crate::metrics::api_server::Requests;
 use crate::receiver::Receiving;
 use crate::traces::Traces;
-use crate::{cache, health, logging, metrics, registries, shutdown};
+use crate::{cache, certificate, health, logging, metrics, registries, shutdown};
 
 /// The port of the webhook's Service.
 const SERVICE_PORT: u16 = 443;
@@ -82,11 +82,18 @@ async fn serve(flags: Run) -> Result<()> {
 
     let keeper = Keeper::start(client.clone(), keeping(&flags.admission, &flags.namespace))
         .context("TLS can't be set up")?;
+    tokio::spawn(certificate::tell(
+        client.clone(),
+        flags.namespace.clone(),
+        flags.instance.clone(),
+        keeper.problem(),
+    ));
     let listed = watch::Sender::new(false);
     let leaving = watch::Sender::new(true);
     let checks = vec![
         Check::new("watches", listed.subscribe(), WATCHES),
-        Check::new("certificate", keeper.ready(), CERTIFICATE).and(certificate_is_good(keeper.expiry())),
+        Check::new("certificate", keeper.ready(), CERTIFICATE)
+            .and(certificate_is_good(keeper.expiry(), keeper.problem())),
         Check::new("not leaving", leaving.subscribe(), LEAVING),
     ];
     let (receiving, pushes) = receiving.open(client.clone(), &flags.namespace, &flags.receiver)?;
@@ -170,12 +177,16 @@ async fn client(requests: &Requests) -> Result<Client> {
     Ok(builder.with_layer(requests).build())
 }
 
-/// Whether the certificate that is served is good at the moment, and until when.
+/// Whether the certificate that is served is good at the moment, until when, and what is in the way of the next one.
 fn certificate_is_good(
     expiry: impl Fn() -> Expiry + Send + Sync,
+    problem: watch::Receiver<Option<String>>,
 ) -> impl Fn() -> Result<String, String> + Send + Sync {
     move || match expiry().serving {
-        Some(expires) if expires > Timestamp::now() => Ok(format!("expires at {expires}")),
+        Some(expires) if expires > Timestamp::now() => Ok(match &*problem.borrow() {
+            Some(problem) => format!("expires at {expires}; {problem}"),
+            None => format!("expires at {expires}"),
+        }),
         Some(expires) => Err(format!("expired at {expires}, and can't be renewed; the log says why")),
         None => Err(CERTIFICATE.to_owned()),
     }
@@ -204,5 +215,8 @@ fn keeping(flags: &Admission, namespace: &str) -> keeper::Settings {
         mutating: registration.mutating(bundle.as_bytes(), conditions),
         validating: registration.validating(bundle.as_bytes()),
     };
-    keeper::Settings::new(namespace, names, Arc::new(build)).owned_by(&flags.registration_owner)
+    let folder = flags.admission_certificate.clone();
+    let settings =
+        keeper::Settings::new(namespace, names, Arc::new(build)).owned_by(&flags.registration_owner);
+    keeper::Settings { folder, ..settings }
 }

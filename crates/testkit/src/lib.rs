@@ -21,6 +21,7 @@ pub mod kubelet;
 pub mod leash;
 mod log;
 pub mod manifest;
+pub mod mount;
 pub mod notifier;
 pub mod operator;
 pub mod port;

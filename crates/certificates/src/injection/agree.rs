@@ -14,9 +14,10 @@ pub fn agrees<K: Serialize>(stored: &K, wanted: &K) -> bool {
 
 fn covers(field: &str, stored: &Value, wanted: &Value) -> bool {
     match (stored, wanted) {
-        (Value::Object(stored), Value::Object(wanted)) => wanted
-            .iter()
-            .all(|(name, wanted)| stored.get(name).is_some_and(|stored| covers(name, stored, wanted))),
+        // An API server keeps no empty text, such as the bundle of a public authority.
+        (Value::Object(stored), Value::Object(wanted)) => wanted.iter().all(|(name, wanted)| {
+            stored.get(name).map_or(*wanted == "", |stored| covers(name, stored, wanted))
+        }),
         // Some providers add expressions of their own that keep webhooks out of their namespaces, and add them again
         // each time they are taken away.
         (Value::Array(stored), Value::Array(wanted)) if field == "matchExpressions" => {
@@ -59,6 +60,17 @@ mod tests {
         let mut stored = wanted();
         change(&mut stored);
         assert!(agrees(&stored, &wanted()));
+    }
+
+    #[test]
+    fn an_empty_bundle_that_the_server_left_out_agrees_and_one_that_is_there_does_not() {
+        let mut none = wanted();
+        none["webhooks"][0]["clientConfig"]["caBundle"] = json!("");
+        assert!(!agrees(&wanted(), &none));
+        let mut stored = wanted();
+        stored["webhooks"][0]["clientConfig"].as_object_mut().unwrap().remove("caBundle");
+        assert!(agrees(&stored, &none));
+        assert!(!agrees(&stored, &wanted()));
     }
 
     #[rstest]

@@ -1,5 +1,7 @@
 //! The seeds of the fuzz targets, as they are and changed: what a fuzzer does for long is done for a moment in every run of the tests.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::Path;
 
@@ -73,6 +75,7 @@ fn every_target_has_a_program_of_its_name() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz_targets");
     let mut programs: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name()).collect();
     programs.sort();
-    let names: Vec<_> = TARGETS.iter().map(|target| format!("{}.rs", target.name)).collect();
+    let names: Vec<std::ffi::OsString> =
+        TARGETS.iter().map(|target| format!("{}.rs", target.name).into()).collect();
     assert_eq!(programs, names);
 }

@@ -10,6 +10,7 @@ mod cache;
 mod cache_place;
 mod copy;
 mod credentials;
+mod installation;
 mod manual;
 mod outages;
 mod program;

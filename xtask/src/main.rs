@@ -7,6 +7,7 @@ mod demo;
 mod fuzz;
 mod generate;
 mod manifests;
+mod metrics;
 mod plugin;
 mod reference;
 mod test;

@@ -7,5 +7,6 @@ mod control_plane;
 mod deletion;
 mod ground;
 mod kills;
+mod leaders;
 mod uninstall;
 mod upgrades;

@@ -85,7 +85,7 @@ impl World {
         mut options: OperatorOptions,
     ) -> Operator {
         options.flags.extend(["--insecure-registry".to_owned(), registry.address()]);
-        Operator::start_with(&operator_binary(), control_plane, &options).await.unwrap()
+        Operator::start_with(&Self::program(), control_plane, &options).await.unwrap()
     }
 }
 

@@ -47,3 +47,8 @@ pub use redirect::RedirectProblem;
 pub(crate) use redirect::follow as redirected;
 pub(crate) use scope::{Access, Scope, Urgency};
 pub use tokens::TokenProblem;
+
+/// Registers every metric with one sample of each word that a label may have.
+pub(crate) fn specimen(registry: &mut prometheus_client::registry::Registry) {
+    metrics::Metrics::specimen(registry);
+}

@@ -11,7 +11,7 @@ use crate::{assert_harmless, head_and_body};
 pub fn check(input: &[u8]) {
     let (first, mut rest) = head_and_body(input);
     let (name, registry) = first.split_once(' ').unwrap_or((first, ""));
-    let registry: Option<Registry> = registry.parse().ok();
+    let registry = registry.parse::<Registry>().ok().filter(can_be_named);
     let mut headers = HeaderMap::new();
     while let (line, behind) = head_and_body(rest)
         && let Some((name, value)) = line.split_once(": ")
@@ -30,6 +30,11 @@ pub fn check(input: &[u8]) {
             Provider::ALL.into_iter().for_each(|provider| judge(provider, &message));
         }
     }
+}
+
+/// The receiver takes no other from the URL.
+fn can_be_named(registry: &Registry) -> bool {
+    format!("{registry}/x").parse::<Reference>().is_ok_and(|named| named.registry() == Some(registry))
 }
 
 fn judge(provider: Provider, message: &Message<'_>) {

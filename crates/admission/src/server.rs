@@ -21,7 +21,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use rustls::ServerConfig;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -32,6 +32,8 @@ use activity::Activity;
 /// How long connections are put up with.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
+    /// How many there may be at once. Further ones wait until one of them ends: whoever reaches the port must not take all memory.
+    pub connections: usize,
     /// From the beginning of a connection until its first request is there, handshake and headers and all.
     pub first_request: Duration,
     /// Without a request, after the first. Longer than the API server keeps its own idle connections (90 s), so that it
@@ -47,6 +49,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            // An API server has no more writes under way than some hundreds (`--max-mutating-requests-inflight`).
+            connections: 2048,
             first_request: Duration::from_secs(10),
             idle: Duration::from_secs(120),
             linger: Duration::from_secs(5),
@@ -74,6 +78,9 @@ enum Phase {
 /// After an error of accept, such as no file descriptors left, for which waiting is the only help.
 const BREATH: Duration = Duration::from_millis(100);
 
+/// How much of a connection in HTTP/1.1 is read ahead, in bytes; headers must fit.
+const BUFFER: usize = 64 * 1024;
+
 /// How long a connection that was asked to close may take over it.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -88,14 +95,19 @@ pub async fn serve(
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let (phase, phases) = watch::channel(Phase::Open);
-    let mut connections = JoinSet::new();
+    let (mut connections, places) = (JoinSet::new(), Arc::new(Semaphore::new(limits.connections)));
     let accepting = async {
         let acceptor = TlsAcceptor::from(tls);
-        loop {
+        // The semaphore is never closed.
+        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
             match listener.accept().await {
                 Ok((stream, _)) => {
                     let connection = Connection { router: router.clone(), limits, phases: phases.clone() };
-                    connections.spawn(connection.run(acceptor.clone(), stream));
+                    let running = connection.run(acceptor.clone(), stream);
+                    connections.spawn(async move {
+                        running.await;
+                        drop(place);
+                    });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection to the webhook could not be accepted");
@@ -182,7 +194,7 @@ fn ask_to_come_back(version: Version, response: &mut Response) {
 fn builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     // Headers are part of what `Limits` bounds, for both versions alike.
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(None);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(BUFFER);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -56,6 +56,8 @@ struct Shape {
     media_type: Option<String>,
     manifests: Option<Count>,
     layers: Option<Count>,
+    /// Of the artifact manifest that the specification had for a while.
+    blobs: Option<Count>,
 }
 
 /// Checks a document and tells its media type: what the document says itself, else what the registry said with it.
@@ -74,7 +76,8 @@ pub(crate) fn media_type(document: &[u8], content_type: Option<&str>) -> Result<
     if shape.manifests.is_some() && shape.layers.is_some() {
         return Err(ManifestProblem::Ambiguous);
     }
-    if [&shape.manifests, &shape.layers].into_iter().flatten().any(|Count(entries)| *entries > MAX_ENTRIES) {
+    let lists = [&shape.manifests, &shape.layers, &shape.blobs];
+    if lists.into_iter().flatten().any(|Count(entries)| *entries > MAX_ENTRIES) {
         return Err(ManifestProblem::TooManyEntries);
     }
     let found = match (shape.media_type, said) {
@@ -215,6 +218,8 @@ mod tests {
         let many = |n: usize| format!(r#"{{"manifests":[{}1]}}"#, "1,".repeat(n - 1));
         assert_eq!(media_type(many(10_000).as_bytes(), None), Ok(OCI_INDEX.into()));
         assert_eq!(media_type(many(10_001).as_bytes(), None), Err(ManifestProblem::TooManyEntries));
+        let blobs = many(10_001).replace("manifests", "blobs");
+        assert_eq!(media_type(blobs.as_bytes(), Some("a/b+json")), Err(ManifestProblem::TooManyEntries));
         let deep = format!(r#"{{"layers":[],"x":{}{}}}"#, "[".repeat(1_000_000), "]".repeat(1_000_000));
         assert_eq!(media_type(deep.as_bytes(), None), Ok(OCI_MANIFEST.into()));
     }

@@ -16,6 +16,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 const SHORT: Limits = Limits {
+    connections: 1024,
     first_request: Duration::from_millis(700),
     idle: Duration::from_secs(60),
     linger: Duration::from_millis(300),
@@ -115,6 +116,14 @@ async fn five_hundred_idle_connections_are_in_nobody_s_way_and_go() {
     for mut connection in after_handshake {
         assert!(matches!(connection.read(&mut [0]).await, Ok(0) | Err(_)), "it is closed");
     }
+}
+
+#[tokio::test]
+async fn more_connections_than_there_are_places_for_wait_their_turn() {
+    let served = Served::start(Limits { connections: 2, ..SHORT });
+    let _held = [served.connect().await, served.connect().await];
+    let answer = served.ask(&served.client(false), "ready").await;
+    assert_eq!(answer.status(), 200, "once the idle ones are gone");
 }
 
 #[tokio::test]

@@ -4,8 +4,10 @@ mod bench;
 mod cargo;
 mod chart;
 mod demo;
+mod fuzz;
 mod generate;
 mod manifests;
+mod metrics;
 mod plugin;
 mod reference;
 mod test;
@@ -48,6 +50,8 @@ enum Task {
         #[command(subcommand)]
         what: bench::Bench,
     },
+    /// Give hostile input to every reader of what strangers write
+    Fuzz(fuzz::Options),
     /// Build the kubectl plugin, and write its archive and its manifest for krew
     Plugin(plugin::Options),
     /// Obtain the binaries that tests and the demo run on: control plane and registry
@@ -62,6 +66,7 @@ async fn main() -> anyhow::Result<()> {
         Task::Generate { check } => generate::run(&cargo::root(), check),
         Task::Chart(options) => chart::run(&options),
         Task::Bench { what } => bench::run(what).await,
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Plugin(options) => plugin::run(&options),
         Task::Assets => {
             println!("{}", Assets::obtain().await?);

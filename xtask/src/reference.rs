@@ -8,7 +8,7 @@ use serde_json::Value;
 use tagger::arguments::Arguments;
 
 /// What stands at the top of each page, for whoever is about to edit it.
-const MADE: &str = "<!-- Made by `cargo xtask generate`; edit the code, not this file. -->\n";
+pub(crate) const MADE: &str = "<!-- Made by `cargo xtask generate`; edit the code, not this file. -->\n";
 
 /// Patterns that are longer than this tell a person nothing in a table.
 const LONGEST_PATTERN: usize = 48;
@@ -18,6 +18,7 @@ pub(crate) fn pages() -> Result<Vec<(String, String)>> {
     let definition = serde_json::to_value(tagger_api::crd::definition())?;
     Ok(vec![
         ("docs/reference/tag.md".to_owned(), tag(&definition)?),
+        ("docs/reference/metrics.md".to_owned(), crate::metrics::page()?),
         ("docs/reference/tagger.md".to_owned(), command_line(&Arguments::command(), "tagger")?),
         ("docs/reference/kubectl-tag.md".to_owned(), command_line(&plugin(), "kubectl tag")?),
     ])
@@ -223,12 +224,12 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
 }
 
 /// Texts as code, with commas between them.
-fn code(texts: impl IntoIterator<Item = impl Display>) -> String {
+pub(crate) fn code(texts: impl IntoIterator<Item = impl Display>) -> String {
     texts.into_iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// A text as a table of Markdown takes it: one line, and nothing that ends a cell or begins a tag.
-fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|").replace('<', "&lt;")
 }
 

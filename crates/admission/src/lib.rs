@@ -8,6 +8,7 @@
 //! * [`patch`] and [`answer`]: what is sent back;
 //! * [`intake`]: a body, within limits of size, time and memory;
 //! * [`router`]: all of it as an axum Router, to be served or called in a test;
+//! * [`metrics`]: what is counted of it;
 //! * [`server`]: that Router over TLS, with limits for connections;
 //! * [`registration`]: what tells the API server to ask.
 //!
@@ -15,6 +16,7 @@
 
 pub mod answer;
 pub mod intake;
+pub mod metrics;
 pub mod mutate;
 pub mod patch;
 pub mod registration;

@@ -136,6 +136,22 @@ pub enum Verb {
     Other,
 }
 
+impl Request<'_> {
+    /// What is logged and traced of this question belongs to this span. It is there whatever is logged, so that what goes wrong is
+    /// found by its ids.
+    pub(crate) fn span(&self, webhook: &'static str) -> tracing::Span {
+        tracing::error_span!(
+            "admission review",
+            webhook,
+            uid = &*self.uid,
+            operation = ?self.operation,
+            kind = &*self.kind.kind,
+            namespace = self.namespace.as_deref(),
+            name = self.name.as_deref(),
+        )
+    }
+}
+
 impl<'a> Review<'a> {
     /// Reads a body.
     pub fn read(body: &'a [u8]) -> Result<Self, ReviewError> {

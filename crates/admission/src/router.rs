@@ -15,9 +15,11 @@ use tagger_api::index::TagIndex;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
 
 use crate::answer::Answer;
 use crate::intake::Intake;
+use crate::metrics::{self, Metrics, Reason};
 use crate::mutate::{self, Hope};
 use crate::review::{Request, Review};
 use crate::standstill;
@@ -46,6 +48,8 @@ pub struct Settings {
     pub concurrency: usize,
     /// How many of them may wait for a Tag. More are answered at once, as things are.
     pub waiting: usize,
+    /// Where reviews are counted.
+    pub metrics: Metrics,
 }
 
 impl Settings {
@@ -58,6 +62,7 @@ impl Settings {
             body_time: Duration::from_secs(5),
             concurrency: 512,
             waiting: 128,
+            metrics: Metrics::default(),
         }
     }
 }
@@ -66,6 +71,7 @@ impl Settings {
 ///
 /// It can be served, by [`crate::server::serve`] or by anything else that takes a Router, and called in a test.
 pub fn router(settings: Settings, index: Arc<TagIndex>) -> Router {
+    let metrics = settings.metrics.clone();
     let webhook = Arc::new(Webhook {
         intake: Intake::new(settings.body_time),
         places: Semaphore::new(settings.concurrency),
@@ -73,12 +79,14 @@ pub fn router(settings: Settings, index: Arc<TagIndex>) -> Router {
         index,
         settings,
     });
-    guarded(Router::new().route(MUTATE, post(mutate)).route(VALIDATE, post(validate)).with_state(webhook))
+    let router = Router::new().route(MUTATE, post(mutate)).route(VALIDATE, post(validate));
+    guarded(router.with_state(webhook), metrics)
 }
 
 /// A panic costs the request that it happened in, and no other.
-fn guarded(router: Router) -> Router {
-    router.layer(CatchPanicLayer::custom(|panic: Box<dyn Any + Send>| {
+fn guarded(router: Router, metrics: Metrics) -> Router {
+    router.layer(CatchPanicLayer::custom(move |panic: Box<dyn Any + Send>| {
+        metrics.rejected(Reason::Failed);
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
         tracing::error!(panic = text, "answering an admission request panicked; please report this");
@@ -99,38 +107,56 @@ async fn mutate(State(webhook): State<Arc<Webhook>>, request: http::Request<Body
     let answerer = async |request: &Request<'_>| {
         webhook.mutated(request).await.map(|answer| standstill::without_trace(request, answer))
     };
-    answered(&webhook, request, answerer).await
+    answered(&webhook, metrics::Webhook::Mutate, request, answerer).await
 }
 
 async fn validate(State(webhook): State<Arc<Webhook>>, request: http::Request<Body>) -> Response {
-    answered(&webhook, request, async |request: &Request<'_>| Some(validate::judge(request))).await
+    let answerer = async |request: &Request<'_>| Some(validate::judge(request));
+    answered(&webhook, metrics::Webhook::Validate, request, answerer).await
 }
 
 /// What both have in common: a place, a body, a question in it, and the answer, unless there is nothing to answer from.
 async fn answered(
     webhook: &Webhook,
+    which: metrics::Webhook,
     request: http::Request<Body>,
     answerer: impl AsyncFnOnce(&Request<'_>) -> Option<Answer>,
 ) -> Response {
-    let Ok(_place) = webhook.places.try_acquire() else { return busy() };
+    let metrics = &webhook.settings.metrics;
+    let in_flight = metrics.begin(which);
+    let Ok(_place) = webhook.places.try_acquire() else {
+        metrics.rejected(Reason::Busy);
+        return busy();
+    };
     let body = match webhook.intake.take(request).await {
         Ok(body) => body,
-        Err(error) => return (error.status(), error.to_string()).into_response(),
+        Err(error) => {
+            metrics.rejected(Reason::Intake(error));
+            return (error.status(), error.to_string()).into_response();
+        }
     };
-    match Review::read(&body.bytes) {
-        Ok(review) => match answerer(&review.request).await {
-            Some(answer) => reply(&review, &answer),
-            None => blind(),
-        },
-        Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
-    }
-}
-
-fn reply(review: &Review<'_>, answer: &Answer) -> Response {
-    match review.answer(answer) {
-        Ok(body) => ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("the answer can't be written: {error}"))
-            .into_response(),
+    let review = match Review::read(&body.bytes) {
+        Ok(review) => review,
+        Err(error) => {
+            metrics.rejected(Reason::Unreadable);
+            return (StatusCode::BAD_REQUEST, error.to_string()).into_response();
+        }
+    };
+    let unit = review.request.span(which.name());
+    let Some(answer) = answerer(&review.request).instrument(unit).await else {
+        metrics.rejected(Reason::TagsUnknown);
+        return blind();
+    };
+    match review.answer(&answer) {
+        Ok(body) => {
+            metrics.answered(&in_flight, &review.request, &answer);
+            ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
+        }
+        Err(error) => {
+            metrics.rejected(Reason::Failed);
+            let why = format!("the answer can't be written: {error}");
+            (StatusCode::INTERNAL_SERVER_ERROR, why).into_response()
+        }
     }
 }
 
@@ -174,6 +200,7 @@ impl Webhook {
             return verdict.answer;
         }
         let Ok(_waiting) = self.waiting.try_acquire() else { return verdict.answer };
+        let _counted = self.settings.metrics.waits();
         let start = Instant::now();
         loop {
             // Listening begins before the look, so that nothing is missed in between.

@@ -90,7 +90,18 @@ const DEADLINE: Duration = Duration::from_secs(30);
 pub struct Keeper {
     tls: Arc<ServerConfig>,
     ready: watch::Receiver<bool>,
+    serving: Arc<Serving>,
+    authority: watch::Receiver<Option<Timestamp>>,
     task: JoinHandle<()>,
+}
+
+/// When the certificates of the moment expire; none where there is none yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expiry {
+    /// The one that is served.
+    pub serving: Option<Timestamp>,
+    /// The authority's.
+    pub authority: Option<Timestamp>,
 }
 
 impl Keeper {
@@ -99,8 +110,9 @@ impl Keeper {
         let serving = Arc::new(Serving::default());
         let tls = Arc::new(serving.config()?);
         let (ready, readiness) = watch::channel(false);
-        let keeping = Keeping { client, settings, serving, authority: None, ready };
-        Ok(Self { tls, ready: readiness, task: tokio::spawn(keeping.run()) })
+        let (expires, authority) = watch::channel(None);
+        let keeping = Keeping { client, settings, serving: serving.clone(), authority: None, expires, ready };
+        Ok(Self { tls, ready: readiness, serving, authority, task: tokio::spawn(keeping.run()) })
     }
 
     /// The configuration to serve with: it always has the certificate of the moment. Handshakes fail until there is one.
@@ -111,6 +123,15 @@ impl Keeper {
     /// Whether a certificate is served that the API server was told to trust.
     pub fn ready(&self) -> watch::Receiver<bool> {
         self.ready.clone()
+    }
+
+    /// When the certificates expire, as of each time that it is asked.
+    pub fn expiry(&self) -> impl Fn() -> Expiry + Send + Sync + use<> {
+        let (serving, authority) = (Arc::clone(&self.serving), self.authority.clone());
+        move || Expiry {
+            serving: serving.leaf().map(|leaf| leaf.validity.not_after),
+            authority: *authority.borrow(),
+        }
     }
 }
 
@@ -125,6 +146,8 @@ struct Keeping {
     settings: Settings,
     serving: Arc<Serving>,
     authority: Option<Authority>,
+    /// When the authority does.
+    expires: watch::Sender<Option<Timestamp>>,
     ready: watch::Sender<bool>,
 }
 
@@ -161,6 +184,7 @@ impl Keeping {
         match published.unwrap_or(Err(KeeperError::TooSlow(DEADLINE))) {
             Ok(Held { authority, bundle }) => {
                 let authority = self.authority.insert(authority);
+                self.expires.send_replace(Some(authority.validity().not_after));
                 serve(&self.serving, authority, Some(&bundle), &self.settings, now).await?;
                 self.ready.send_replace(true);
                 Ok(())

@@ -15,6 +15,8 @@ use tagger_api::annotations::FIELD_MANAGER;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::metrics::Metrics;
+
 /// How many Events may wait to be written. More are dropped: an Event is told if it can be, and never waited for.
 const WAITING: usize = 1024;
 /// How many Events are written at once.
@@ -32,6 +34,7 @@ pub(crate) struct Events {
     sender: mpsc::Sender<Event>,
     instance: Arc<str>,
     count: Arc<AtomicU64>,
+    metrics: Metrics,
 }
 
 /// Whether an Event is good news.
@@ -43,10 +46,15 @@ pub(crate) enum Tone {
 
 impl Events {
     /// Makes a teller, and the task that writes what it tells. The task ends when the last teller is dropped.
-    pub(crate) fn new(client: Client, instance: &str) -> (Self, impl Future<Output = ()> + Send + use<>) {
+    pub(crate) fn new(
+        client: Client,
+        instance: &str,
+        metrics: Metrics,
+    ) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let (sender, receiver) = mpsc::channel(WAITING);
-        let events = Self { sender, instance: instance.into(), count: Arc::default() };
-        (events, write(client, receiver))
+        let events =
+            Self { sender, instance: instance.into(), count: Arc::default(), metrics: metrics.clone() };
+        (events, write(client, receiver, metrics))
     }
 
     /// Tells an Event: `reason` is one word for machines, `action` one for what was done, `note` a sentence for people.
@@ -81,12 +89,13 @@ impl Events {
             ..Event::default()
         };
         if self.sender.try_send(event).is_err() {
+            self.metrics.event(tone == Tone::Normal, "dropped");
             tracing::debug!(reason, "too many Events wait to be written; one was dropped");
         }
     }
 }
 
-async fn write(client: Client, receiver: mpsc::Receiver<Event>) {
+async fn write(client: Client, receiver: mpsc::Receiver<Event>, metrics: Metrics) {
     let events =
         futures::stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
     let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
@@ -94,14 +103,19 @@ async fn write(client: Client, receiver: mpsc::Receiver<Event>) {
         .for_each_concurrent(WRITERS, |event| {
             let namespace = event.metadata.namespace.clone().unwrap_or_default();
             let api: Api<Event> = Api::namespaced(client.clone(), &namespace);
-            let params = &params;
+            let (params, metrics) = (&params, &metrics);
             async move {
+                let is_normal = event.type_.as_deref() == Some("Normal");
                 match timeout(LONGEST, api.create(params, &event)).await {
-                    Ok(Ok(_)) => {}
+                    Ok(Ok(_)) => metrics.event(is_normal, "written"),
                     Ok(Err(error)) => {
+                        metrics.event(is_normal, "refused");
                         tracing::debug!(%error, reason = event.reason, "an Event could not be written");
                     }
-                    Err(_) => tracing::debug!(reason = event.reason, "an Event took too long to be written"),
+                    Err(_) => {
+                        metrics.event(is_normal, "refused");
+                        tracing::debug!(reason = event.reason, "an Event took too long to be written");
+                    }
                 }
             }
         })

@@ -51,6 +51,7 @@ use leadership::Leadership;
 use looks::{Eyes, Looks};
 use matching::Repositories;
 pub use metrics::Metrics;
+use metrics::Observed;
 use mirrors::{Lost, Mirrors, Places, Tidier};
 use relay::Relay;
 use retries::Retries;
@@ -94,7 +95,8 @@ pub async fn run(
 ) {
     let Some(kinds) = served_kinds(&client, &stop).await else { return };
     let suspended = Arc::new(Suspended::default());
-    let (events, writing) = Events::new(client.clone(), &settings.instance);
+    let metrics = settings.metrics;
+    let (events, writing) = Events::new(client.clone(), &settings.instance, metrics.clone());
     let keepers: Vec<Keeper> = kinds
         .into_iter()
         .map(|served| {
@@ -107,6 +109,7 @@ pub async fn run(
                 tags: index.clone(),
                 suspended: suspended.clone(),
                 events,
+                metrics: metrics.clone(),
                 retries: Retries::default(),
             })
         })
@@ -120,8 +123,12 @@ pub async fn run(
     let attention = Arc::new(Attention::new(Timestamp::now()));
     let credentials = Arc::new(Credentials::new(client.clone(), registry.clone(), events.clone()));
     let looking = Eyes::looking(credentials.clone());
-    let metrics = settings.metrics;
     let looks = Looks::new(settings.imports, looking, attention.clone(), metrics.clone(), wake.clone());
+    let _observed = metrics.observe(Observed {
+        tags: tags.clone(),
+        workloads: indexes.clone(),
+        longest_wait: Box::new(looks.longest_wait()),
+    });
     let usage = Usage { client: client.clone(), workloads: indexes.clone() };
     let context = Arc::new(tags::reconcile::Context {
         cache: Cache::new(client.clone(), settings.cache),

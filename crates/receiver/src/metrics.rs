@@ -49,6 +49,19 @@ impl Metrics {
         );
     }
 
+    /// Registers every metric with one sample of each word that a label may have: what the reference page is made from.
+    pub fn specimen(registry: &mut Registry) {
+        let (metrics, (queue, _)) = (Self::default(), crate::queue::queue(0));
+        metrics.register(&queue, registry);
+        metrics.answered(None, StatusCode::ACCEPTED);
+        for provider in Provider::ALL {
+            metrics.answered(Some(provider), StatusCode::ACCEPTED);
+            metrics.taken(provider, Taken { queued: 1, merged: 1 });
+            metrics.refused(provider, 1);
+            metrics.unusable(provider, 1);
+        }
+    }
+
     /// Counts a request. There is no provider where the path names none.
     pub(crate) fn answered(&self, provider: Option<Provider>, status: StatusCode) {
         let provider = provider.map_or("unknown", Provider::name);

@@ -15,6 +15,7 @@ use axum::response::Response;
 use axum::routing::any;
 use http::Request;
 use tokio::sync::watch;
+use tracing::Instrument;
 use url::Url;
 
 use crate::google::{self, Google};
@@ -160,7 +161,9 @@ impl Serving {
         let answer = match provider {
             None => Answer::Nowhere,
             Some(provider) => {
-                reception::contained(provider, self.receiver.0.receive(provider, secret, request)).await
+                let unit = tracing::error_span!("notification", %provider);
+                let receiving = self.receiver.0.receive(provider, secret, request);
+                reception::contained(provider, receiving).instrument(unit).await
             }
         };
         self.receiver.0.metrics.answered(provider, answer.status());

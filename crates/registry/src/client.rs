@@ -76,6 +76,11 @@ impl Client {
         self.transport.register(metrics);
     }
 
+    /// Registers every metric of a client with one sample of each word that a label may have: what the reference page is made from.
+    pub fn specimen(metrics: &mut prometheus_client::registry::Registry) {
+        crate::transport::specimen(metrics);
+    }
+
     /// Lets this client and its clones reach one registry more, at a private address too and, where `plain` says so, in plain
     /// HTTP: for a registry that became known later than the settings. The one that was named before is let no more.
     pub fn also_reach(&self, registry: &Registry, plain: bool) {

@@ -2,6 +2,7 @@
 
 mod cache;
 mod receiver;
+mod traces;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use url::Url;
 
 pub use cache::{Cache, Given};
 pub use receiver::Receiver;
+pub use traces::Traces;
 
 /// Gives a Kubernetes cluster its own memory of container image tags.
 #[derive(Debug, Parser)]
@@ -73,6 +75,10 @@ pub struct Run {
     /// How notifications of pushes come in
     #[command(flatten)]
     pub receiver: Receiver,
+
+    /// Where traces go
+    #[command(flatten)]
+    pub traces: Traces,
 
     /// Where /healthz, /readyz and /metrics are served, over plain HTTP
     #[arg(long, env = "TAGGER_HEALTH_ADDRESS", value_name = "ADDRESS", default_value = "0.0.0.0:8080")]

@@ -23,7 +23,7 @@ struct Job {
 
 /// Makes the copies. All of them are tried; one that fails makes the whole fail in the end.
 pub(crate) fn run(flags: Copy) -> Result<()> {
-    logging::start(LogFormat::Text, &flags.log_level)?;
+    logging::start(LogFormat::Text, &flags.log_level, None)?;
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         bail!("TLS was set up twice");
     }

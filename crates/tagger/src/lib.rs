@@ -6,10 +6,12 @@ mod copy;
 mod election;
 mod health;
 mod logging;
+pub mod metrics;
 mod receiver;
 mod registries;
 mod run;
 mod shutdown;
+mod traces;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;

@@ -6,20 +6,25 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use futures::StreamExt;
+use k8s_openapi::jiff::Timestamp;
 use kube::Client;
+use kube::client::ClientBuilder;
 use tagger_admission::registration::{Endpoint, Registration};
 use tagger_admission::{router, server};
 use tagger_api::index::TagIndex;
 use tagger_certificates::injection::Webhooks;
-use tagger_certificates::keeper::{self, Keeper};
+use tagger_certificates::keeper::{self, Expiry, Keeper};
 use tagger_controller::leadership::Leadership;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{Admission, Run};
 use crate::election::Candidate;
+use crate::health::{Check, Pulse, Told};
+use crate::metrics::api_server::Requests;
 use crate::receiver::Receiving;
-use crate::{cache, health, logging, registries, shutdown};
+use crate::traces::Traces;
+use crate::{cache, health, logging, metrics, registries, shutdown};
 
 /// The port of the webhook's Service.
 const SERVICE_PORT: u16 = 443;
@@ -27,9 +32,15 @@ const SERVICE_PORT: u16 = 443;
 /// How long an API call may take. A watch is a call as well, and ends and begins anew within this.
 const CALL_LIMIT: Duration = Duration::from_secs(295);
 
+/// What it means where a check of readiness fails.
+const WATCHES: &str =
+    "not all Tags and workloads are known yet; where that lasts, the log says which list fails, and why";
+const CERTIFICATE: &str =
+    "none is served yet that the API server was told to trust; where that lasts, the log says why";
+const LEAVING: &str = "a signal to stop came; what is under way is finished";
+
 /// Runs the operator until it is told to stop.
 pub(crate) fn run(flags: Run) -> Result<()> {
-    logging::start(flags.log_format, &flags.log_level)?;
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     if provider.install_default().is_err() {
         anyhow::bail!("TLS was set up twice");
@@ -38,7 +49,19 @@ pub(crate) fn run(flags: Run) -> Result<()> {
         .enable_all()
         .build()
         .context("the runtime can't be started")?
-        .block_on(serve(flags))
+        .block_on(told(flags))
+}
+
+/// Runs the operator, and tells of it.
+async fn told(flags: Run) -> Result<()> {
+    let traces = Traces::start(&flags.traces, &flags.namespace, &flags.instance)?;
+    let (traces, tracer) = traces.unzip();
+    logging::start(flags.log_format, &flags.log_level, tracer)?;
+    let outcome = serve(flags).await;
+    if let Some(traces) = traces {
+        traces.end().await;
+    }
+    outcome
 }
 
 async fn serve(flags: Run) -> Result<()> {
@@ -53,31 +76,33 @@ async fn serve(flags: Run) -> Result<()> {
     let admission = listen(flags.admission.admission_address, "--admission-address")?;
     let health = listen(flags.health_address, "--health-address")?;
     let receiving = Receiving::listen(&flags.receiver)?;
-    let client = client().await?;
+    let requests = Requests::default();
+    let client = client(&requests).await?;
     let stop = shutdown::on_signal()?;
 
     let keeper = Keeper::start(client.clone(), keeping(&flags.admission, &flags.namespace))
         .context("TLS can't be set up")?;
     let listed = watch::Sender::new(false);
     let leaving = watch::Sender::new(true);
-    let checks = Arc::new(vec![
-        ("watches", listed.subscribe()),
-        ("certificate", keeper.ready()),
-        ("not leaving", leaving.subscribe()),
-    ]);
+    let checks = vec![
+        Check::new("watches", listed.subscribe(), WATCHES),
+        Check::new("certificate", keeper.ready(), CERTIFICATE).and(certificate_is_good(keeper.expiry())),
+        Check::new("not leaving", leaving.subscribe(), LEAVING),
+    ];
     let (receiving, pushes) = receiving.open(client.clone(), &flags.namespace, &flags.receiver)?;
-    let mut metrics = prometheus_client::registry::Registry::default();
+    let mut metrics = metrics::registry(&requests, keeper.expiry());
     receiving.register(&mut metrics);
     registry.register(&mut metrics);
     let counted = tagger_controller::Metrics::default();
     counted.register(&mut metrics);
+    let reviews = tagger_admission::metrics::Metrics::default();
+    reviews.register(&mut metrics);
     // Health is told to the very end, so that whoever asks hears why the process is not ready.
-    let ended = CancellationToken::new();
-    let health = tokio::net::TcpListener::from_std(health)?;
-    let health = tokio::spawn(health::serve(health, checks, Arc::new(metrics), ended.clone()));
+    let health = health::start(health, Told { checks, pulse: Pulse::start(), metrics })?;
 
     let index = Arc::new(TagIndex::default());
-    let router = router::router(router::Settings::new(&flags.namespace), index.clone());
+    let settings = router::Settings { metrics: reviews, ..router::Settings::new(&flags.namespace) };
+    let router = router::router(settings, index.clone());
     let limits = server::Limits { linger: flags.drain, ..server::Limits::default() };
     // What admission answers from, and those who tell the leader of pushes, end when nobody is served any more.
     let unserved = CancellationToken::new();
@@ -125,8 +150,7 @@ async fn serve(flags: Run) -> Result<()> {
         tokio::join!(webhook, receiver, leave)
     };
     let ((served, received, ()), was_told, ()) = tokio::join!(serve, controller, candidate.run(stop.clone()));
-    ended.cancel();
-    let _ = health.await;
+    health.end().await;
     tracing::info!("ended");
     served.context("admission is served no more")?;
     received.context("push notifications are taken no more")?;
@@ -134,14 +158,27 @@ async fn serve(flags: Run) -> Result<()> {
     Ok(())
 }
 
-/// The client of the API server, with a limit on every call.
-async fn client() -> Result<Client> {
+/// The client of the API server, with a limit on every call, and every call counted.
+async fn client(requests: &Requests) -> Result<Client> {
     let mut config = kube::Config::infer()
         .await
         .context("no cluster is configured: set KUBECONFIG, or run in a Pod with a ServiceAccount")?;
     config.read_timeout = Some(CALL_LIMIT);
     config.write_timeout = Some(CALL_LIMIT);
-    Client::try_from(config).context("the API server's address or credentials can't be used")
+    let builder =
+        ClientBuilder::try_from(config).context("the API server's address or credentials can't be used")?;
+    Ok(builder.with_layer(requests).build())
+}
+
+/// Whether the certificate that is served is good at the moment, and until when.
+fn certificate_is_good(
+    expiry: impl Fn() -> Expiry + Send + Sync,
+) -> impl Fn() -> Result<String, String> + Send + Sync {
+    move || match expiry().serving {
+        Some(expires) if expires > Timestamp::now() => Ok(format!("expires at {expires}")),
+        Some(expires) => Err(format!("expired at {expires}, and can't be renewed; the log says why")),
+        None => Err(CERTIFICATE.to_owned()),
+    }
 }
 
 pub(crate) fn listen(address: SocketAddr, flag: &str) -> Result<TcpListener> {

@@ -268,7 +268,8 @@ async fn a_panic_costs_one_request() {
         panic!("on purpose")
     }
     let index = Arc::new(index(&[("myapp", Some(NEW))]));
-    let router = guarded(Router::new().route("/panic", post(panics)).merge(replica(&index)));
+    let router =
+        guarded(Router::new().route("/panic", post(panics)).merge(replica(&index)), Metrics::default());
     assert_eq!(post_to(&router, "/panic", "").await.0, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(write(&router, &Asked::create("Deployment", "myapp")).await.image(), NEW);
 }

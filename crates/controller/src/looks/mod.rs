@@ -11,11 +11,12 @@ mod voice;
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
+use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 use tagger_api::Tag;
 use tagger_core::reference::Registry;
@@ -23,6 +24,7 @@ use tagger_registry::Resolved;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::{Instrument, Span};
 
 use crate::attention::{Attention, Count};
 use crate::metrics::Metrics;
@@ -113,6 +115,10 @@ struct Look {
     /// How often it saw nothing yet.
     in_vain: u32,
     state: State,
+    /// Since when it waits for its turn.
+    waits_since: Instant,
+    /// What it belongs to: from when it was asked for to its end.
+    unit: Span,
 }
 
 impl Look {
@@ -128,6 +134,7 @@ struct Beginning {
     begun: u32,
     tag: Arc<Tag>,
     urgency: Urgency,
+    unit: Span,
 }
 
 enum State {
@@ -205,7 +212,11 @@ impl Looks {
                 }
                 let (ticket, tag, registry) = (*tickets, tag.clone(), registry.clone());
                 let state = State::Waits;
-                let mut look = Look { ticket, tag, registry, urgency, begun: 0, in_vain: 0, state };
+                let waits_since = Instant::now();
+                let (namespace, name, from) = (tag.namespace(), tag.name_any(), tag.spec.from.as_str());
+                let unit = tracing::error_span!("import", namespace, name, from, ?urgency);
+                let mut look =
+                    Look { ticket, tag, registry, urgency, begun: 0, in_vain: 0, state, waits_since, unit };
                 let registry = look.registry.clone();
                 self.wait(&mut look, queues, uid);
                 looks.insert(uid.to_owned(), look);
@@ -220,10 +231,11 @@ impl Looks {
 
     /// Begins the looks at a registry that may begin now, and sees to it that the others are thought of in time.
     fn go_on(&self, registry: &Option<Registry>) {
-        while let Some(Beginning { uid, ticket, begun, tag, urgency }) = self.next(registry) {
+        while let Some(Beginning { uid, ticket, begun, tag, urgency, unit }) = self.next(registry) {
             let place =
                 Place { looks: self.clone(), registry: registry.clone(), urgency, reply: Reply::Unknown };
-            let task = self.0.runtime.spawn(self.clone().look(uid.clone(), ticket, tag, place));
+            let task =
+                self.0.runtime.spawn(self.clone().look(uid.clone(), ticket, tag, place).instrument(unit));
             let task = AbortOnDropHandle::new(task);
             let mut table = self.table();
             match table.looks.get_mut(&uid) {
@@ -258,6 +270,7 @@ impl Looks {
                     begun: look.begun,
                     tag: look.tag.clone(),
                     urgency,
+                    unit: look.unit.clone(),
                 })
             }
             Next::At(moment) if line.timer.is_none_or(|set| set > moment || set <= now) => {
@@ -361,6 +374,7 @@ impl Looks {
     /// Has a look wait for its turn.
     fn wait(&self, look: &mut Look, queues: &mut HashMap<Option<Registry>, Line>, uid: &str) {
         look.state = State::Waits;
+        look.waits_since = Instant::now();
         let line = queues.entry(look.registry.clone());
         let line = line.or_insert_with_key(|registry| Line::new(self.0.at_once, registry));
         line.queue.add(look.ticket, uid, look.urgency);
@@ -374,6 +388,17 @@ impl Looks {
         self.0.metrics.waits(-1);
         if let Some(line) = table.queues.get_mut(&registry) {
             line.queue.remove(ticket);
+        }
+    }
+
+    /// For how long the look has waited that waits longest, as of each time that it is asked. It keeps nothing alive.
+    pub(crate) fn longest_wait(&self) -> impl Fn() -> Duration + Send + Sync + use<> {
+        let inner = Arc::downgrade(&self.0);
+        move || {
+            let Some(looks) = inner.upgrade().map(Self) else { return Duration::ZERO };
+            let table = looks.table();
+            let waiting = table.looks.values().filter(|look| matches!(look.state, State::Waits));
+            waiting.map(|look| look.waits_since.elapsed()).max().unwrap_or_default()
         }
     }
 

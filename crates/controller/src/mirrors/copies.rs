@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tagger_core::reference::{Digest, Reference, Registry, Repository, TagName};
-use tagger_registry::{Client, CopyError, CopyOptions, Destination};
+use tagger_registry::{Client, CopyError, CopyOptions, Destination, Progress};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Failure, Tally};
 use crate::cache::{CachePlace, CacheProblem};
 use crate::credentials::{Access, Credentials};
+use crate::metrics;
 
 /// The tag of the copy of the generation that workloads use now.
 pub(super) const CURRENT: &str = "current";
@@ -122,8 +123,21 @@ pub(crate) struct Copying {
 
 impl Copying {
     /// Copies, and counts how far it is. It may be dropped at any time: what is there by then is found by the next try.
-    pub(crate) async fn run(self, tally: Arc<Tally>) -> Result<(), Failure> {
-        let options = CopyOptions { referrers: true, progress: Some(Arc::new(move |step| tally.note(step))) };
+    pub(crate) async fn run(self, tally: Arc<Tally>, copy: metrics::Copy) -> Result<(), Failure> {
+        let copy = Arc::new(copy);
+        let outcome = self.make(tally, copy.clone()).await;
+        copy.ended(outcome.as_ref().err().map(|failure| failure.reason));
+        outcome
+    }
+
+    async fn make(&self, tally: Arc<Tally>, counted: Arc<metrics::Copy>) -> Result<(), Failure> {
+        let note = move |step| {
+            tally.note(step);
+            if let Progress::Passed(bytes) = step {
+                counted.passed(bytes);
+            }
+        };
+        let options = CopyOptions { referrers: true, progress: Some(Arc::new(note)) };
         let copy = self.access.client.copy(&self.source, &self.to, &self.destination, &options);
         match tokio::time::timeout(LONGEST, copy).await {
             Ok(Ok(_)) => Ok(()),

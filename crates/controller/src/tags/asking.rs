@@ -111,6 +111,7 @@ impl Context {
                     (Urgency::Patient, Retry::Soon) => SHORTEST_INTERVAL,
                     (Urgency::Patient, _) => interval,
                 };
+                self.metrics.import_failed(trigger, failure.reason);
                 return self.give_up_for_now(tag, &what, &failure, least, now).await.map(Looked::Later);
             }
         };
@@ -190,6 +191,7 @@ impl Context {
                 self.looks.done(uid(tag));
                 tracing::warn!(namespace = tag.namespace(), name = tag.name_any(), error = %refused, "not raised");
                 let failure = Failure::not_raised(number, refused.code);
+                self.metrics.import_failed(trigger, failure.reason);
                 let what = format!("import of {}", tag.spec.from);
                 self.give_up_for_now(tag, &what, &failure, Duration::ZERO, now).await
             }
@@ -207,7 +209,6 @@ impl Context {
         now: Timestamp,
     ) -> Result<Action, Error> {
         let reason = failure.reason;
-        self.metrics.failed(reason);
         // What only a person can mend is asked for again as well: nobody tells Tagger when an image was pushed at last.
         let asked = match failure.retry {
             Retry::After(pause) => Some(pause.max(least)),
@@ -218,7 +219,13 @@ impl Context {
             Some(_) => format!("{}; the next try is at {}", failure.message, outcome::whole_seconds(due)),
             None => failure.message.clone(),
         };
-        tracing::warn!(namespace = tag.namespace(), name = tag.name_any(), reason, message, "{what} failed");
+        tracing::warn!(
+            namespace = tag.namespace(),
+            name = tag.name_any(),
+            reason,
+            why = message,
+            "{what} failed"
+        );
         let is_news = !outcome::says(tag, reason);
         if self.write(tag, outcome::failed(tag, reason, message.clone(), now)).await? && is_news {
             let note = format!("{what} failed: {message}");

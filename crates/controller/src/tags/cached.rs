@@ -12,6 +12,7 @@ use tagger_api::conditions::State;
 use tagger_core::generation::Generation;
 use tagger_core::mirroring::{Absent, Mirroring, absent, source_of};
 use tagger_core::reference::{Reference, TagName};
+use tracing::Instrument;
 
 use super::asking::Intake;
 use super::outcome;
@@ -143,6 +144,7 @@ impl Context {
                 self.mirrors.done(uid(tag));
                 // The next try asks again what there is to copy.
                 self.looks.done(uid(tag));
+                self.metrics.import_failed(intake.trigger, failure.reason);
                 let what = format!("import of {}", tag.spec.from);
                 return self.give_up_for_now(tag, &what, &failure, Duration::ZERO, now).await;
             }
@@ -261,6 +263,7 @@ impl Context {
 
     fn start(&self, tag: &Tag, errand: Errand, copying: Copying, becomes: Generation) {
         let (places, tidier, mirrors) = (self.places.clone(), self.tidier.clone(), self.mirrors.clone());
+        let metrics = self.metrics.clone();
         let tally = Arc::new(Tally::default());
         let counted = tally.clone();
         let (reference, uid) = (ObjectRef::from_obj(tag), uid(tag).to_owned());
@@ -268,15 +271,20 @@ impl Context {
         if !tidier.is_there(&reference, &uid) {
             return;
         }
-        self.mirrors.start(tag, errand, tally, async move {
+        let (source, namespace, name) = (copying.source.to_string(), tag.namespace(), tag.name_any());
+        let unit = tracing::error_span!("mirror", namespace, name, from = source, to = %copying.destination.registry);
+        let work = async move {
+            let turn = metrics.copy_waits();
             let _places = places.take(&copying.source).await;
+            drop(turn);
             if !tidier.is_there(&reference, &uid) {
                 return None;
             }
             counted.begin();
             mirrors.wake(reference);
-            Some(copying.run(counted).await.map(|()| becomes))
-        });
+            Some(copying.run(counted, metrics.copies()).await.map(|()| becomes))
+        };
+        self.mirrors.start(tag, errand, tally, work.instrument(unit));
     }
 
     /// Says what is copied, once, and then how far it is; nothing of a copy that is there in a moment. Where it failed before, that

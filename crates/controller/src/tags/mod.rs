@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::leadership;
 use crate::matching::Repositories;
+use crate::metrics::Metrics;
 use crate::suspended::Suspended;
 use crate::watching::kept;
 use crate::workloads::Index;
@@ -70,7 +71,7 @@ pub(crate) async fn run(
     let registry = context.registry.clone();
     let mut noter = Noter { index, suspended, workloads, repositories, registry, listed: HashSet::new() };
     let (forgetter, mut listed) = (context.clone(), Some(listed));
-    let events = decodable(context.client.clone()).inspect(move |event| {
+    let events = decodable(context.client.clone(), context.metrics.clone()).inspect(move |event| {
         if let Ok(event) = event {
             noter.note(event);
             match event {
@@ -105,12 +106,16 @@ pub(crate) async fn run(
 }
 
 /// The watch of all Tags, without those that can't be decoded: one of them must not hide the others.
-fn decodable(client: Client) -> impl Stream<Item = Result<Event<Tag>, watcher::Error>> + Send {
+fn decodable(
+    client: Client,
+    metrics: Metrics,
+) -> impl Stream<Item = Result<Event<Tag>, watcher::Error>> + Send {
     let api: Api<Seen> = Api::all(client);
     kube::runtime::watcher(api, watcher::Config::default().page_size(PAGE))
         .default_backoff()
-        .inspect(|event| {
+        .inspect(move |event| {
             if let Err(error) = event {
+                metrics.watch_of_tags_failed();
                 tracing::warn!(%error, "the watch of Tags broke and begins anew; is the CustomResourceDefinition there?");
             }
         })

@@ -16,6 +16,8 @@ use tagger_core::decide::{Situation, Step, decide, refusal};
 use tagger_core::generation::{Generation, History, Trigger};
 use tagger_core::reference::Reference;
 use tagger_core::tracking::Tracking;
+use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::asking::{Intake, Looked};
 use super::outcome;
@@ -106,9 +108,13 @@ pub(crate) async fn reconcile(tag: Arc<Tag>, context: Arc<Context>) -> Result<Ac
 /// Looks at a Tag and does its next step. Doing it twice is as doing it once: a status is written only over the version of
 /// the Tag that was looked at.
 async fn bring(tag: &Arc<Tag>, context: &Context) -> Result<Action, Error> {
-    let action = step(tag, context).await?;
+    let since = Instant::now();
+    let unit =
+        tracing::error_span!("reconcile", kind = "Tag", namespace = tag.namespace(), name = tag.name_any());
+    let outcome = step(tag, context).instrument(unit).await;
+    context.metrics.looked_at_tag(since, outcome.is_ok());
     let was_refused = context.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(uid(tag));
-    Ok(if was_refused { Action::requeue(CONFLICTED) } else { action })
+    outcome.map(|action| if was_refused { Action::requeue(CONFLICTED) } else { action })
 }
 
 async fn step(tag: &Arc<Tag>, context: &Context) -> Result<Action, Error> {

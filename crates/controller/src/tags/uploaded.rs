@@ -49,6 +49,7 @@ impl Context {
             }
             Found::Ended(Err(failure)) => {
                 self.mirrors.done(uid(tag));
+                self.metrics.import_failed(Trigger::Upload, failure.reason);
                 let what = format!("upload of generation {number}");
                 return self.give_up_for_now(tag, &what, &failure, Duration::ZERO, now).await;
             }

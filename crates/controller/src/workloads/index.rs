@@ -7,6 +7,7 @@ use futures::FutureExt;
 use kube::ResourceExt;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::Event;
+use tagger_api::workload::Kind;
 use tokio::sync::mpsc;
 
 use super::object::{Served, Workload};
@@ -51,6 +52,18 @@ impl Index {
             namespace.is_none_or(|namespace| workload.namespace().as_deref() == Some(namespace))
         });
         Some(here.iter().flat_map(|workload| workload.slots.iter().map(|slot| slot.image.clone())).collect())
+    }
+
+    /// The kind of these workloads.
+    pub(crate) fn kind(&self) -> Kind {
+        self.served.kind
+    }
+
+    /// How many workloads there are, and how many of them follow a Tag.
+    pub(crate) fn numbers(&self) -> [u64; 2] {
+        let all = self.store.state();
+        let attached = all.iter().filter(|workload| workload.is_attached()).count();
+        [all.len() as u64, attached as u64]
     }
 
     /// The workload as it was before an event that is not in the store yet.
@@ -102,7 +115,6 @@ impl Index {
 mod tests {
     use super::*;
     use kube::runtime::reflector::store::Writer;
-    use tagger_api::workload::Kind;
 
     #[test]
     fn no_workloads_yet_is_not_the_same_as_no_workloads() {

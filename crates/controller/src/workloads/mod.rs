@@ -22,11 +22,14 @@ use tagger_api::annotations::Targets;
 use tagger_api::index::TagIndex;
 use tagger_api::workload::Kind;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::sync::WaitForCancellationFutureOwned;
+use tracing::Instrument;
 
 use crate::events::{Events, Tone};
 use crate::leadership::{self, Leadership};
+use crate::metrics::{Metrics, RolledOut};
 use crate::retries::{Retries, until};
 use crate::suspended::Suspended;
 use crate::tags::CONFLICTED;
@@ -47,6 +50,7 @@ pub(crate) struct Context {
     pub(crate) tags: Arc<TagIndex>,
     pub(crate) suspended: Arc<Suspended>,
     pub(crate) events: Events,
+    pub(crate) metrics: Metrics,
     pub(crate) retries: Retries,
 }
 
@@ -79,19 +83,17 @@ impl Keeper {
     ) {
         let Self { index, context, writer, reader, mut woken } = self;
         let (noting, mut listed) = (context.clone(), Some(listed));
-        let events = governed(context.client.clone(), context.served, context.own_namespace.clone()).inspect(
-            move |event| {
-                let Ok(event) = event else { return };
-                noting.tell_detached(event, &index);
-                index.note(event);
-                if let Event::Delete(gone) = event {
-                    noting.retries.forget(uid(gone));
-                }
-                if matches!(event, Event::InitDone) {
-                    listed.take().into_iter().for_each(|listed| listed());
-                }
-            },
-        );
+        let events = governed(&context).inspect(move |event| {
+            let Ok(event) = event else { return };
+            noting.tell_detached(event, &index);
+            index.note(event);
+            if let Event::Delete(gone) = event {
+                noting.retries.forget(uid(gone));
+            }
+            if matches!(event, Event::InitDone) {
+                listed.take().into_iter().for_each(|listed| listed());
+            }
+        });
         let (changed, relisted) = kept(events, writer);
         let woken = futures::stream::poll_fn(move |task| woken.poll_recv(task));
         let stopped: WaitForCancellationFutureOwned = stop.cancelled_owned();
@@ -107,16 +109,15 @@ impl Keeper {
 }
 
 /// The watch of a kind, narrowed to the workloads that Tagger governs. One that it governs no more is told as deleted.
-fn governed(
-    client: Client,
-    served: Served,
-    own_namespace: String,
-) -> impl Stream<Item = Result<Event<Workload>, watcher::Error>> + Send {
-    let api: Api<Workload> = Api::all_with(client, &served);
+fn governed(context: &Context) -> impl Stream<Item = Result<Event<Workload>, watcher::Error>> + Send + use<> {
+    let (served, own_namespace) = (context.served, context.own_namespace.clone());
+    let metrics = context.metrics.clone();
+    let api: Api<Workload> = Api::all_with(context.client.clone(), &served);
     kube::runtime::watcher(api, watcher::Config::default())
         .default_backoff()
         .inspect(move |event| {
             if let Err(error) = event {
+                metrics.watch_of_workloads_failed(served.kind);
                 tracing::warn!(kind = served.kind.names().1, %error, "the watch of workloads broke and begins anew");
             }
         })
@@ -152,6 +153,16 @@ async fn reconcile(workload: Arc<Workload>, context: Arc<Context>) -> Result<Act
 }
 
 async fn bring(workload: &Workload, context: &Context) -> Result<Action, rollout::Error> {
+    let since = Instant::now();
+    let kind = context.served.kind.names().1;
+    let (namespace, name) = (workload.namespace(), workload.name_any());
+    let unit = tracing::error_span!("reconcile", kind, namespace, name);
+    let outcome = step(workload, context).instrument(unit).await;
+    context.metrics.looked_at_workload(context.served.kind, since, outcome.is_ok());
+    outcome
+}
+
+async fn step(workload: &Workload, context: &Context) -> Result<Action, rollout::Error> {
     let targets = plan::targets(context.served.kind, workload, &context.tags, &context.suspended);
     if workload.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());
@@ -185,6 +196,7 @@ fn after_error(workload: Arc<Workload>, error: &rollout::Error, context: Arc<Con
     let due = context.retries.failed(uid(&workload), version(&targets), None, Duration::ZERO, now);
     let (kind, name) = (context.served.kind.names().1, workload.name_any());
     tracing::warn!(kind, namespace = workload.namespace(), name, %error, "roll-out: trying again");
+    context.metrics.rolled_out(context.served.kind, RolledOut::Failed);
     context.tell(&workload, Tone::Warning, "RollOutFailed", error.to_string());
     Action::requeue(until(due, now).max(Duration::from_millis(100)))
 }
@@ -204,11 +216,14 @@ impl Context {
     fn tell_rolled_out(&self, workload: &Workload, targets: &Targets, by: By) {
         let told: Vec<String> =
             targets.iter().map(|(tag, reference)| format!("Tag {tag} is {reference}")).collect();
-        let how = match by {
+        let (result, how) = match by {
             By::Nobody => return,
-            By::Admission => "",
-            By::Controller => " (written by the controller, since admission did not answer)",
+            By::Admission => (RolledOut::ByAdmission, ""),
+            By::Controller => {
+                (RolledOut::Repaired, " (written by the controller, since admission did not answer)")
+            }
         };
+        self.metrics.rolled_out(self.served.kind, result);
         let (kind, namespace, name) = (self.served.kind.names().1, workload.namespace(), workload.name_any());
         tracing::info!(kind, namespace, name, ?by, "rolled out: {}", told.join(", "));
         self.tell(workload, Tone::Normal, "RolledOut", format!("{}{how}", told.join(", ")));
@@ -238,6 +253,7 @@ impl Context {
                     "{slot} has the image {image} now and follows Tag {} no more; set its image to {} to attach it again",
                     old.tag, old.tag,
                 );
+                self.metrics.detached(self.served.kind);
                 self.tell(now, Tone::Normal, "Detached", note);
             }
         }

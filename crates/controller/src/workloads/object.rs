@@ -36,6 +36,11 @@ impl Workload {
         annotations::follows(self.metadata.annotations.as_ref())
     }
 
+    /// Whether it follows a Tag: there is a record only while it does.
+    pub(crate) fn is_attached(&self) -> bool {
+        self.metadata.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(FOLLOWS))
+    }
+
     /// Whether people asked for its images to be governed.
     pub(crate) fn is_annotated(&self) -> bool {
         Mode::of(self.metadata.annotations.as_ref()).is_some()

@@ -68,7 +68,7 @@ impl Transport {
     pub(crate) fn register(&self, registry: &mut prometheus_client::registry::Registry) {
         self.wire.metrics.register(registry);
         let (accounts, metrics) = (self.accounts.clone(), self.wire.metrics.clone());
-        registry.register_collector(Box::new(Pauses { accounts, metrics }));
+        registry.register_collector(Box::new(Pauses::of(accounts, metrics)));
     }
 
     /// How long a call may take, tries and all.

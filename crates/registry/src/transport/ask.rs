@@ -34,6 +34,7 @@ impl Transport {
     /// Sends a call, or shares it with whoever makes the same one at this time.
     pub(crate) async fn ask(self: &Arc<Self>, call: &Call, access: &Access) -> Result<Answer, Fault> {
         let (origin, key) = (origin_of(call)?, merge::Key::of(call, access));
+        self.wire.metrics.name(&origin);
         // On the heap: it is large, and indexes within indexes would have it on the stack once for each of them.
         let Some(key) = key else { return Box::pin(self.call(call, access, None)).await };
         if let Some(flight) = call.lasting.then(|| self.merging.under_way(&key)).flatten() {

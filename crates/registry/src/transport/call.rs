@@ -4,6 +4,8 @@ use bytes::Bytes;
 use http::{HeaderValue, Method};
 use url::Url;
 
+use super::origin::Origin;
+
 /// One request, as often as it has to be made.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
@@ -22,6 +24,8 @@ pub(crate) struct Call {
     pub(crate) slow: bool,
     /// Whether it asks for what is the same for ever, so that an answer to an earlier question is as good.
     pub(crate) lasting: bool,
+    /// The registry on whose behalf somebody else is asked.
+    pub(crate) registry: Option<Origin>,
 }
 
 impl Call {
@@ -39,6 +43,7 @@ impl Call {
             again: true,
             slow: false,
             lasting: false,
+            registry: None,
         }
     }
 }

@@ -115,7 +115,9 @@ pub(crate) async fn fetch(
 ) -> Result<Answer, NoToken> {
     let realm =
         realm::judge(realm, &key.registry).map_err(|problem| NoToken::Fault(Fault::RealmRefused(problem)))?;
-    let mut call = Call { read: Read::Whole(MAX_ANSWER), follow: false, ..Call::new(Method::GET, realm) };
+    let registry = Some(key.registry.clone());
+    let mut call =
+        Call { read: Read::Whole(MAX_ANSWER), follow: false, registry, ..Call::new(Method::GET, realm) };
     let mut authorization = None;
     match credential.map(Credential::kind) {
         Some(CredentialKind::IdentityToken(token)) => {

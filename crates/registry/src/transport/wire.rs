@@ -7,6 +7,8 @@ use http::header::{
 use http::{HeaderValue, Method, StatusCode};
 use reqwest::Response;
 use tokio::time::{Instant, sleep, timeout};
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 use url::Url;
 
 use super::answer::{Answer, Incoming, whole};
@@ -64,7 +66,7 @@ impl Wire {
         let (mut url, mut origin) = (call.url.clone(), first.clone());
         let mut authorization = authorization;
         for _ in 0..=MAX_REDIRECTS {
-            let response = self.send(call, url.clone(), &origin, authorization).await?;
+            let response = self.send(call, url.clone(), (&origin, &first), authorization).await?;
             if !(call.follow && is_redirect(response.status())) {
                 let read = if call.method == Method::HEAD { Read::Whole(0) } else { call.read };
                 let writes = !call.method.is_safe();
@@ -85,7 +87,7 @@ impl Wire {
         &self,
         call: &Call,
         url: Url,
-        origin: &Origin,
+        (origin, first): (&Origin, &Origin),
         authorization: Option<&HeaderValue>,
     ) -> Result<Response, Fault> {
         let mut request = self.connectors.client(origin)?.request(call.method.clone(), url);
@@ -118,11 +120,14 @@ impl Wire {
             }
         };
         let patience = if call.slow { self.limits.stall } else { self.limits.first_byte };
-        let under_way = self.metrics.begin(origin);
-        let answered = timeout(patience, request.send()).await;
+        // Counted for the registry, whoever answers for it: where it redirects to is no name that anybody here chose.
+        let in_flight = self.metrics.begin(call.registry.as_ref().unwrap_or(first));
+        let unit = span(&call.method, origin);
+        let answered = timeout(patience, request.send()).instrument(unit.clone()).await;
         let answered = answered.map_err(|_| Fault::Timeout { host: origin.to_string() });
         let answered = answered.and_then(|answered| answered.map_err(|error| classify(&error, origin)));
-        under_way.answered(&answered);
+        note(&unit, &answered);
+        in_flight.answered(&answered);
         answered
     }
 
@@ -140,13 +145,15 @@ impl Wire {
             request = request.header(AUTHORIZATION, authorization);
         }
         let request = request.header(CONTENT_TYPE, "application/octet-stream").header(CONTENT_LENGTH, length);
-        let sending = request.body(body).send();
-        let under_way = self.metrics.begin(&origin);
+        let unit = span(&Method::PUT, &origin);
+        let sending = request.body(body).send().instrument(unit.clone());
+        let in_flight = self.metrics.begin(&origin);
         let response = tokio::select! {
             response = sending => response.map_err(|error| classify(&error, &origin)),
             () = patience => Err(Fault::Timeout { host: origin.to_string() }),
         };
-        under_way.answered(&response);
+        note(&unit, &response);
+        in_flight.answered(&response);
         self.answer((Read::Whole(0), true), response?, origin, authorization).await
     }
 
@@ -190,6 +197,18 @@ impl Wire {
             }),
         }
     }
+}
+
+/// What is traced of a request. Nothing of its path, in which a registry may have put whatever it likes.
+fn span(method: &Method, origin: &Origin) -> Span {
+    tracing::info_span!("registry request", %method, host = %origin, code = Empty)
+}
+
+fn note(span: &Span, outcome: &Result<Response, Fault>) {
+    match outcome {
+        Ok(response) => span.record("code", response.status().as_u16()),
+        Err(fault) => span.record("code", fault.reason()),
+    };
 }
 
 /// A URL that got here is http(s) with a host.

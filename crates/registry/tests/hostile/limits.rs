@@ -181,7 +181,7 @@ async fn everything_is_counted() {
     for line in [
         format!("tagger_registry_requests_total{{host=\"{host}\",code=\"200\"}} 2"),
         format!("tagger_registry_requests_total{{host=\"{host}\",code=\"429\"}} 1"),
-        format!("tagger_registry_requests_under_way{{host=\"{host}\"}} 0"),
+        format!("tagger_registry_requests_in_flight{{host=\"{host}\"}} 0"),
         format!("tagger_registry_throttled_total{{host=\"{host}\",how=\"merged\"}} 8"),
         format!("tagger_registry_throttled_total{{host=\"{host}\",how=\"pause\"}} 1"),
     ] {

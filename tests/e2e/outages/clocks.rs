@@ -65,7 +65,7 @@ fn a_clock_that_is_a_day_off_and_is_set_right_stops_nothing_and_starts_no_storm(
         let proxy = &ground.world().proxy;
         let quiet = async |when: &str| {
             proxy.take_requests();
-            tokio::time::sleep(Duration::from_secs(3)).await;
+            tokio::time::sleep(Duration::from_secs(2)).await;
             let asked = proxy.take_requests().len();
             assert!(asked <= POLLED / 6, "{asked} requests {when}");
         };

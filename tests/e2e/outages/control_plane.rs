@@ -71,7 +71,7 @@ fn an_outage_leaves_nothing_behind(
         let second = here.push("myapp", "latest", 1).await;
         here.patch_tag("myapp", json!({ "generation": 1 })).await;
         outage.begin(control_plane);
-        tokio::time::sleep(Duration::from_secs(4)).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
         outage.end(control_plane).await;
 
         here.wait_for_generation("myapp", 1).await;

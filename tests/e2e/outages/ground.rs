@@ -1,10 +1,13 @@
-//! A world whose every part may be broken, by one test at a time.
+//! Worlds whose every part may be broken, by one test at a time.
+
+use std::ops::Deref;
+use std::sync::{Mutex, PoisonError};
 
 use tagger_testkit::assets::Assets;
 use tagger_testkit::operator::OperatorOptions;
 use tagger_testkit::proxy::Proxy;
 use tagger_testkit::registry::{Registry, RegistryOptions};
-use tokio::sync::{Mutex, MutexGuard, OnceCell};
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
 use crate::support::World;
 use crate::support::cached::Cached;
@@ -16,14 +19,46 @@ pub struct Ground {
     pub api: Proxy,
 }
 
-static SHARED: OnceCell<Mutex<Ground>> = OnceCell::const_new();
+/// Tests run two at a time; each has a ground to itself.
+static GROUNDS: [OnceCell<Ground>; 2] = [const { OnceCell::const_new() }; 2];
+static FREE: Mutex<[bool; 2]> = Mutex::new([true; 2]);
+static PLACES: Semaphore = Semaphore::const_new(2);
+
+/// A ground that is one's own until this is dropped.
+pub struct Taken {
+    number: usize,
+    ground: &'static Ground,
+    _place: SemaphorePermit<'static>,
+}
+
+impl Deref for Taken {
+    type Target = Ground;
+
+    fn deref(&self) -> &Ground {
+        self.ground
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        FREE.lock().unwrap_or_else(PoisonError::into_inner)[self.number] = true;
+    }
+}
 
 impl Ground {
-    /// Has the ground to oneself, whole: whatever became of the test before.
-    pub async fn take() -> MutexGuard<'static, Self> {
-        let ground = SHARED.get_or_init(async || Mutex::new(Self::start().await)).await.lock().await;
-        ground.heal().await;
-        ground
+    /// Has a ground to oneself, whole: whatever became of the test before.
+    pub async fn take() -> Taken {
+        let place = PLACES.acquire().await.unwrap();
+        let number = {
+            let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+            let number = free.iter().position(|free| *free).unwrap();
+            free[number] = false;
+            number
+        };
+        let ground = GROUNDS[number].get_or_init(Self::start).await;
+        let taken = Taken { number, ground, _place: place };
+        taken.heal().await;
+        taken
     }
 
     async fn start() -> Self {
@@ -70,7 +105,9 @@ impl Ground {
         let _ = self.api.start_again().await;
         control_plane.wait_until_ready().await.unwrap();
         // It learns to be patient with an API server that fails, and each test is to meet it as it starts.
-        operator.kill().unwrap();
+        if operator.end().await.is_err() {
+            operator.kill().unwrap();
+        }
         operator.start_again().await.unwrap();
     }
 }

@@ -12,6 +12,7 @@ mod copy;
 mod credentials;
 mod installation;
 mod manual;
+mod observed;
 mod outages;
 mod program;
 mod receiver;

@@ -2,7 +2,7 @@
 
 mod admission;
 mod arrivals;
-mod cluster;
+pub(crate) mod cluster;
 mod crowd;
 mod failover;
 mod farm;

@@ -3,6 +3,7 @@
 mod bench;
 mod cargo;
 mod chart;
+mod dashboard;
 mod demo;
 mod fuzz;
 mod generate;
@@ -45,6 +46,8 @@ enum Task {
     },
     /// Lint the Helm chart, render it for several versions of Kubernetes, and hold what comes out to their schemas
     Chart(chart::Options),
+    /// Draw the picture of the dashboard: an operator under load, read by Prometheus
+    Dashboard(dashboard::Options),
     /// Measure the real thing: time, memory, and what registry and API server need by themselves
     Bench {
         #[command(subcommand)]
@@ -65,6 +68,7 @@ async fn main() -> anyhow::Result<()> {
         Task::Test { arguments } => test::run(&arguments).await,
         Task::Generate { check } => generate::run(&cargo::root(), check),
         Task::Chart(options) => chart::run(&options),
+        Task::Dashboard(options) => dashboard::run(&options).await,
         Task::Bench { what } => bench::run(what).await,
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Plugin(options) => plugin::run(&options),

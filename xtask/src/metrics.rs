@@ -16,8 +16,8 @@ Every label is bounded, whatever anybody writes or sends:
 
 * `host`: registries that a Tag, the cache or the configuration names, 200 at most; one that nobody asked for an hour makes room. All
   others, and where uploads are sent to, are `other`. Token servers and redirects count for the registry that sent us there.
-* `code`: a status that registries answer (others are `another`), or a [reason](events.md#reasons-of-a-failed-import) where there was none.
-* `reason`, and `result` where it is not listed: a [reason](events.md#reasons-of-a-failed-import).
+* `code`: a status that registries answer (others are `another`), or a [reason](conditions.md#when-an-import-fails) where there was none.
+* `reason`, and `result` where it is not listed: a [reason](conditions.md#when-an-import-fails).
 * `tag` and `tag_namespace`: only Tags that are not ready, and of those the 100 that have been so for longest.
 * A label with its values in brackets has those and no others.
 
@@ -87,7 +87,7 @@ mod tests {
             row("tagger_tags")
                 .contains("| gauge | `state` (`ready`, `reconciling`, `stalled`, `suspended`) |")
         );
-        assert!(row("tagger_registry_throttled_total").contains("`host`; `how` (`rate`, `pause`"));
+        assert!(row("tagger_registry_throttled_total").contains("`host`; `how` (`merged`, `patient`"));
         assert!(row("tagger_admission_review_duration_seconds").contains("| histogram |"));
         assert!(page.find("## Tags") < page.find("## Admission"));
     }

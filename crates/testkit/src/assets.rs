@@ -112,6 +112,12 @@ pub(crate) async fn skopeo() -> Result<(PathBuf, Option<PathBuf>)> {
     tokio::task::spawn_blocking(find).await.context("obtaining skopeo was cut short")?
 }
 
+/// Finds Prometheus' server or its tool in `PATH`, or else takes both out of Debian's packages.
+pub(crate) async fn prometheus(program: &'static str) -> Result<PathBuf> {
+    let find = move || on_path(program).map_or_else(|| Ok(debian::prometheus()?.join(program)), Ok);
+    tokio::task::spawn_blocking(find).await.context("obtaining Prometheus was cut short")?
+}
+
 /// Gives a Python with Helm's own code.
 pub(crate) fn helm() -> Result<PathBuf> {
     helm::python()

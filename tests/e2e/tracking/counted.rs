@@ -1,14 +1,12 @@
 //! What is counted of all this, and told.
 
-use std::path::Path;
-
 use serde_json::json;
 
 use crate::support::told::Told;
 use crate::support::{Namespace, run};
 
 #[test]
-fn what_is_counted_is_told_and_explained() {
+fn what_is_counted_of_a_push_is_told() {
     run(async {
         let told = Told::shared().await;
         let here = Namespace::new(&told.world, "counted").await;
@@ -20,20 +18,13 @@ fn what_is_counted_is_told_and_explained() {
         let text = client.get(url).send().await.unwrap().text().await.unwrap();
         let sample = |name: &str| text.lines().any(|line| line.starts_with(name) && !line.ends_with(" 0"));
         for name in [
-            r#"tagger_imports_total{trigger="push"}"#,
+            r#"tagger_imports_total{trigger="push",result="done"}"#,
             r#"tagger_hints_total{tags="matched"}"#,
             r#"tagger_looks_total{outcome="new"}"#,
             r#"tagger_receiver_requests_total{provider="distribution",code="202"}"#,
             r#"tagger_registry_requests_total{host=""#,
         ] {
             assert!(sample(name), "{name} in {text}");
-        }
-        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations/monitoring.md");
-        let explained = std::fs::read_to_string(page).unwrap();
-        for described in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
-            let (name, kind) = described.split_once(' ').unwrap();
-            let suffix = if kind == "counter" { "_total" } else { "" };
-            assert!(explained.contains(&format!("`{name}{suffix}`")), "{described}");
         }
     });
 }

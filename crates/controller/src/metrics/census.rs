@@ -70,7 +70,7 @@ struct In {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Which {
-    of: &'static str,
+    generation: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -144,8 +144,10 @@ impl Count {
         let help = "How long ago the current generations of all Tags were imported: the youngest, the one in the middle, and the oldest.";
         let (name, unit) = ("tagger_generation_age", Unit::Seconds);
         let mut family = encoder.encode_descriptor(name, help, Some(&unit), MetricType::Gauge)?;
-        for (of, age) in ["youngest", "median", "oldest"].into_iter().zip(self.ages.into_iter().flatten()) {
-            ConstGauge::new(age).encode(family.encode_family(&Which { of })?)?;
+        for (generation, age) in
+            ["youngest", "median", "oldest"].into_iter().zip(self.ages.into_iter().flatten())
+        {
+            ConstGauge::new(age).encode(family.encode_family(&Which { generation })?)?;
         }
         let help = "Since when a Tag is reconciling or stalled, and why, in seconds since 1970. Of all such Tags, the 100 that have been so for longest are named.";
         let name = "tagger_tag_not_ready_timestamp";

@@ -153,6 +153,7 @@ impl Metrics {
     /// Has what is counted be told there.
     pub fn register(&self, registry: &mut Registry) {
         let all = &*self.0;
+        registry.register_collector(Box::new(Census(self.clone())));
         let registry = registry.sub_registry_with_prefix("tagger");
         let help = "Whether this process reconciles: 1 on the leader, 0 on the others";
         registry.register("leader", help, all.leads.clone());
@@ -186,7 +187,6 @@ impl Metrics {
         registry.register("watch_failures", help, all.watches.clone());
         let help = "Events by type and by what became of them: written, refused by the API server, or dropped since too many waited";
         registry.register("events", help, all.events.clone());
-        registry.register_collector(Box::new(Census(self.clone())));
     }
 
     /// Registers every metric with one sample of each word that a label may have: what the reference page is made from.

@@ -101,20 +101,21 @@ pub(super) struct Aim {
 
 /// Looks at a Tag, where this process leads. What another one leads is told here when it leads no more.
 pub(crate) async fn reconcile(tag: Arc<Tag>, context: Arc<Context>) -> Result<Action, Error> {
-    let looked = context.leadership.work(bring(&tag, &context)).await;
-    looked.unwrap_or_else(|| Ok(Action::await_change()))
+    let since = Instant::now();
+    let unit =
+        tracing::error_span!("reconcile", kind = "Tag", namespace = tag.namespace(), name = tag.name_any());
+    let looked = context.leadership.work(bring(&tag, &context).instrument(unit)).await;
+    let Some(outcome) = looked else { return Ok(Action::await_change()) };
+    context.metrics.looked_at_tag(since, outcome.is_ok());
+    outcome
 }
 
 /// Looks at a Tag and does its next step. Doing it twice is as doing it once: a status is written only over the version of
 /// the Tag that was looked at.
 async fn bring(tag: &Arc<Tag>, context: &Context) -> Result<Action, Error> {
-    let since = Instant::now();
-    let unit =
-        tracing::error_span!("reconcile", kind = "Tag", namespace = tag.namespace(), name = tag.name_any());
-    let outcome = step(tag, context).instrument(unit).await;
-    context.metrics.looked_at_tag(since, outcome.is_ok());
+    let action = step(tag, context).await?;
     let was_refused = context.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(uid(tag));
-    outcome.map(|action| if was_refused { Action::requeue(CONFLICTED) } else { action })
+    Ok(if was_refused { Action::requeue(CONFLICTED) } else { action })
 }
 
 async fn step(tag: &Arc<Tag>, context: &Context) -> Result<Action, Error> {

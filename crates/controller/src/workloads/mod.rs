@@ -148,8 +148,14 @@ fn is_governed(kind: Kind, own_namespace: &str, workload: &Workload) -> bool {
 
 /// Looks at a workload, where this process leads.
 async fn reconcile(workload: Arc<Workload>, context: Arc<Context>) -> Result<Action, rollout::Error> {
-    let looked = context.leadership.work(bring(&workload, &context)).await;
-    looked.unwrap_or_else(|| Ok(Action::await_change()))
+    let since = Instant::now();
+    let kind = context.served.kind;
+    let (namespace, name) = (workload.namespace(), workload.name_any());
+    let unit = tracing::error_span!("reconcile", kind = kind.names().1, namespace, name);
+    let looked = context.leadership.work(bring(&workload, &context).instrument(unit)).await;
+    let Some(outcome) = looked else { return Ok(Action::await_change()) };
+    context.metrics.looked_at_workload(kind, since, outcome.is_ok());
+    outcome
 }
 
 async fn bring(workload: &Workload, context: &Context) -> Result<Action, rollout::Error> {

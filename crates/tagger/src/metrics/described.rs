@@ -1,6 +1,6 @@
 //! What each metric is, read from what `/metrics` says of a specimen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use prometheus_client::encoding::text::encode;
 
@@ -18,7 +18,7 @@ pub struct Described {
     /// What it means, in a sentence.
     pub help: String,
     /// Its labels, each with the values that the specimen has.
-    pub labels: BTreeMap<String, Vec<String>>,
+    pub labels: BTreeMap<String, BTreeSet<String>>,
     /// How many samples the specimen has.
     pub samples: usize,
 }
@@ -57,11 +57,10 @@ pub fn described() -> Vec<Described> {
                 let labels = line.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
                 for label in labels.map(|(labels, _)| labels).unwrap_or_default().split(',') {
                     let Some((name, value)) = label.split_once('=') else { continue };
-                    let values = last.labels.entry(name.to_owned()).or_default();
-                    let value = value.trim_matches('"').to_owned();
-                    if !values.contains(&value) {
-                        values.push(value);
-                    }
+                    last.labels
+                        .entry(name.to_owned())
+                        .or_default()
+                        .insert(value.trim_matches('"').to_owned());
                 }
             }
         }

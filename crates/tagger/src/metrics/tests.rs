@@ -85,7 +85,7 @@ const CLOSED: [&str; 14] = [
     "tags",
     "type",
     "state",
-    "of",
+    "generation",
     "how",
     "verb",
     "certificate",

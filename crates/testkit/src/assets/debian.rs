@@ -89,6 +89,21 @@ pub(super) fn libfaketime() -> Result<PathBuf> {
 
 const LIBFAKETIME: &str = "libfaketime.so.1";
 
+/// Gives the folder of Debian's Prometheus: the server, and the tool that checks rules.
+pub(super) fn prometheus() -> Result<PathBuf> {
+    let (folder, _) = cache::folder("debian-prometheus-1", |workshop| {
+        let archive = Archive::open(workshop.scratch(), &workshop.logs)?;
+        archive.unpack(&["prometheus"], workshop.scratch())?;
+        for program in ["prometheus", "promtool"] {
+            let unpacked = workshop.scratch().join("usr/bin").join(program);
+            fs::rename(&unpacked, workshop.result().join(program))
+                .with_context(|| format!("Debian's package prometheus has no {program}"))?;
+        }
+        Ok(())
+    })?;
+    Ok(folder)
+}
+
 /// Debian's archive, seen through package lists of our own.
 pub(super) struct Archive<'a> {
     folder: PathBuf,

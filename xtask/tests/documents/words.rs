@@ -12,6 +12,10 @@ const SPEAKERS: &[&str] = &["crates/controller/src", "crates/registry/src/fault.
 /// Other words of this form in the same files: types and values of conditions, tones and actions of Events, kinds.
 const OTHERS: &[&str] = &[
     "Ready",
+    "Stalled",
+    "Census",
+    "Metrics",
+    "Specimen",
     "Tag",
     "True",
     "Warning",

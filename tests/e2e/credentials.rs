@@ -284,6 +284,20 @@ fn secrets_are_read_where_tagger_may_and_the_lack_of_the_right_is_told() {
 }
 
 #[test]
+fn a_tag_that_names_the_api_server_reaches_nothing_there() {
+    run(async {
+        let private = Private::shared().await;
+        let here = Namespace::new(&private.world, "api-server").await;
+        let server = private.world.control_plane.server().split_once("://").unwrap().1;
+        let tag = here.tag("myapp", json!({ "from": format!("{server}/api/v1:latest") }));
+        here.apply(&tag).await.unwrap();
+        // What Tagger shows the API server is in no keychain, and no Tag leads to a private address that nobody allowed.
+        let (reason, message) = here.wait_for_condition("myapp", "Stalled").await;
+        assert_eq!(reason, "AddressRefused", "{message}");
+    });
+}
+
+#[test]
 fn tags_that_import_at_once_read_the_secrets_of_their_namespace_once() {
     const TAGS: usize = 60;
     run(async {

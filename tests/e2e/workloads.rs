@@ -147,6 +147,27 @@ fn strict_refuses_what_is_neither_a_tag_nor_has_a_registry() {
 }
 
 #[test]
+fn a_name_that_is_a_tags_and_an_images_is_the_tags_where_there_is_one_and_else_the_images() {
+    run(async {
+        let here = Namespace::new(World::shared().await, "both").await;
+        here.apply(&here.deployment("image", "nginx")).await.unwrap();
+        assert_eq!(here.image_of("deployment", "image").await.unwrap(), "nginx", "there is no such Tag");
+        let first = here.ready_tag("nginx").await;
+        here.apply(&here.deployment("tag", "nginx")).await.unwrap();
+        assert_eq!(here.image_of("deployment", "tag").await.unwrap(), first);
+        // What is written in full is never a Tag's name.
+        for full in ["docker.io/library/nginx", "nginx:latest"] {
+            here.apply(&here.deployment("full", full)).await.unwrap();
+            assert_eq!(here.image_of("deployment", "full").await.unwrap(), full);
+        }
+        // Another namespace has other Tags.
+        let there = Namespace::new(World::shared().await, "there").await;
+        there.apply(&there.deployment("image", "nginx")).await.unwrap();
+        assert_eq!(there.image_of("deployment", "image").await.unwrap(), "nginx");
+    });
+}
+
+#[test]
 fn a_tag_that_has_no_generation_yet_is_waited_for_and_then_stood_in_for() {
     run(async {
         let here = Namespace::new(World::shared().await, "pending").await;

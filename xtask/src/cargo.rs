@@ -1,5 +1,6 @@
 //! The project's own programs and checks, by cargo.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -13,8 +14,14 @@ pub(crate) fn root() -> PathBuf {
 
 /// Runs cargo in the checkout, its output shown as it comes.
 pub(crate) fn cargo(arguments: &[&str]) -> Result<()> {
+    cargo_with(arguments, &[])
+}
+
+/// Runs cargo in the checkout with these variables.
+pub(crate) fn cargo_with(arguments: &[&str], variables: &[(&str, &OsStr)]) -> Result<()> {
     println!("$ cargo {}", arguments.join(" "));
-    let status = command(arguments).status().context("cargo can't be started")?;
+    let mut command = command(arguments);
+    let status = command.envs(variables.iter().copied()).status().context("cargo can't be started")?;
     match status.success() {
         true => Ok(()),
         false => bail!("cargo {} failed", arguments.join(" ")),
@@ -39,7 +46,7 @@ fn program(name: &str, profile: &str) -> Result<PathBuf> {
 }
 
 /// Where cargo puts what it builds.
-fn target() -> Result<PathBuf> {
+pub(crate) fn target() -> Result<PathBuf> {
     let output = command(&["metadata", "--no-deps", "--format-version", "1"])
         .stderr(Stdio::inherit())
         .output()

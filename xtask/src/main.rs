@@ -5,6 +5,7 @@ mod cargo;
 mod chart;
 mod dashboard;
 mod demo;
+mod fuzz;
 mod generate;
 mod manifests;
 mod metrics;
@@ -52,6 +53,8 @@ enum Task {
         #[command(subcommand)]
         what: bench::Bench,
     },
+    /// Give hostile input to every reader of what strangers write
+    Fuzz(fuzz::Options),
     /// Build the kubectl plugin, and write its archive and its manifest for krew
     Plugin(plugin::Options),
     /// Obtain the binaries that tests and the demo run on: control plane and registry
@@ -67,6 +70,7 @@ async fn main() -> anyhow::Result<()> {
         Task::Chart(options) => chart::run(&options),
         Task::Dashboard(options) => dashboard::run(&options).await,
         Task::Bench { what } => bench::run(what).await,
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Plugin(options) => plugin::run(&options),
         Task::Assets => {
             println!("{}", Assets::obtain().await?);

@@ -28,6 +28,17 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("kubectl-tag", &["tagger-core", "tagger-api", "tagger-registry"]),
     ("tagger-testkit", &[]),
     (
+        "tagger-fuzz",
+        &[
+            "kubectl-tag",
+            "tagger-admission",
+            "tagger-api",
+            "tagger-core",
+            "tagger-receiver",
+            "tagger-registry",
+        ],
+    ),
+    (
         "xtask",
         &[
             "kubectl-tag",

@@ -95,7 +95,10 @@
 {{- include "tagger.variable" (list "TAGGER_ROLL_OUTS" (toString (int .Values.rollOuts))) }}
 {{- include "tagger.variable" (list "TAGGER_LOG_FORMAT" .Values.log.format) }}
 {{- include "tagger.variable" (list "TAGGER_LOG_LEVEL" .Values.log.level) }}
+{{- if .Values.tracing.endpoint }}
 {{- include "tagger.variable" (list "TAGGER_OTLP_ENDPOINT" .Values.tracing.endpoint) }}
+{{- include "tagger.variable" (list "TAGGER_OTLP_SAMPLE" (toString .Values.tracing.sample)) }}
+{{- end }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
 {{- end }}

@@ -1,6 +1,7 @@
 //! What a request is answered: allowed as it stands, allowed with changes, or refused.
 
 use serde::Serialize;
+use tagger_core::shown::on_one_line;
 
 use crate::patch::Operation;
 
@@ -61,14 +62,18 @@ pub struct Cause {
     pub field: String,
 }
 
+/// Sentences quote what was sent, and nobody has looked at that yet: this webhook comes before the checks of the API server.
 impl Refusal {
     /// A refusal because of what is asked for, or of what there is at the moment.
     pub fn forbidden(message: String) -> Self {
-        Self { code: 403, reason: "Forbidden", message, details: None }
+        Self { code: 403, reason: "Forbidden", message: on_one_line(&message), details: None }
     }
 
     /// A refusal because of the values of some fields, in the form that `kubectl` shows one field a line.
-    pub fn invalid(name: &str, causes: Vec<Cause>) -> Self {
+    pub fn invalid(name: &str, mut causes: Vec<Cause>) -> Self {
+        for cause in &mut causes {
+            (cause.message, cause.field) = (on_one_line(&cause.message), on_one_line(&cause.field));
+        }
         let told: Vec<String> =
             causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
         let details = Details { name: name.to_owned(), group: "images.io", kind: "Tag", causes };

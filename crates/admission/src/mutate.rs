@@ -8,6 +8,7 @@ mod refuse;
 use tagger_api::index::Tags;
 use tagger_api::workload::{Kind, Place};
 use tagger_core::rewrite::{Change, Known, Rewritten, Slot, placeholder, rewrite};
+use tagger_core::shown::on_one_line;
 
 use crate::answer::Answer;
 use crate::patch::{Operation, record_pointer};
@@ -165,11 +166,12 @@ fn warnings(workload: &Workload, rewritten: &Rewritten) -> Vec<String> {
             "{slot} follows Tag {namespace}/{tag} no more; to have it follow again, set its image to {tag}"
         )
     });
-    match &workload.origin {
+    let told: Vec<String> = match &workload.origin {
         Origin::Updated(_) => pending.chain(detached).collect(),
         Origin::Created => pending.collect(),
         Origin::Touched { .. } => Vec::new(),
-    }
+    };
+    told.iter().map(|warning| on_one_line(warning)).collect()
 }
 
 #[cfg(test)]

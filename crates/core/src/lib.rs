@@ -17,4 +17,5 @@ pub mod policy;
 pub mod reference;
 pub mod request;
 pub mod rewrite;
+pub mod shown;
 pub mod tracking;

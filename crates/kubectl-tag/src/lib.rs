@@ -7,6 +7,8 @@ mod age;
 pub mod arguments;
 mod cache;
 mod commands;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod generations;
 mod overview;
 mod problem;

@@ -36,6 +36,8 @@ mod disk;
 mod download;
 mod error;
 mod fault;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod hash;
 mod inspect;
 mod keychain;

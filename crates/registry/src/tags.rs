@@ -126,15 +126,20 @@ impl Remote {
         Call { read: Read::Whole(MAX_PAGE), ..Call::new(Method::GET, page) }
     }
 
-    /// Where a list goes on (RFC 8288): at the same registry, or nowhere.
+    /// Where a list goes on at this registry.
     pub(crate) fn next_page(&self, page: &Url, headers: &HeaderMap) -> Result<Option<Url>, Fault> {
-        let links = headers.get_all(LINK).iter().filter_map(|link| link.to_str().ok());
-        let Some(target) = links.flat_map(next_target).next() else { return Ok(None) };
-        let next = redirected(page, Some(target)).map_err(Fault::RedirectRefused)?;
-        match Origin::of(&next).as_ref() == Some(&self.origin) {
-            true => Ok(Some(next)),
-            false => Err(Fault::ListInvalid),
-        }
+        next_page(&self.origin, page, headers)
+    }
+}
+
+/// Where a list goes on (RFC 8288): at the same registry, or nowhere.
+pub(crate) fn next_page(registry: &Origin, page: &Url, headers: &HeaderMap) -> Result<Option<Url>, Fault> {
+    let links = headers.get_all(LINK).iter().filter_map(|link| link.to_str().ok());
+    let Some(target) = links.flat_map(next_target).next() else { return Ok(None) };
+    let next = redirected(page, Some(target)).map_err(Fault::RedirectRefused)?;
+    match Origin::of(&next).as_ref() == Some(registry) {
+        true => Ok(Some(next)),
+        false => Err(Fault::ListInvalid),
     }
 }
 

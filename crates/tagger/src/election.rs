@@ -73,9 +73,8 @@ impl Candidate {
 
     /// Stands for election until told to stop. Then what is under way is finished, and the Lease given up.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
-        let mut problem = String::new();
+        let (mut problem, mut led) = (String::new(), false);
         while !stop.is_cancelled() {
-            let led = self.leadership.leads();
             let asked = Moment::now();
             // A third of what it lasts: there is time for another try before the time is over.
             let pause = match timeout(self.timing.lasts / 3, self.step(asked)).await {
@@ -107,6 +106,7 @@ impl Candidate {
                 (true, false) => tracing::warn!(lease = self.name, identity = self.me, "leading no more"),
                 _ => {}
             }
+            led = self.leadership.leads();
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = sleep(pause) => {}

@@ -123,6 +123,11 @@ pub(crate) fn helm() -> Result<PathBuf> {
     helm::python()
 }
 
+/// Takes the library that has a program see another time out of Debian's packages.
+pub(crate) async fn libfaketime() -> Result<PathBuf> {
+    tokio::task::spawn_blocking(debian::libfaketime).await.context("obtaining libfaketime was cut short")?
+}
+
 impl fmt::Display for Assets {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for path in [

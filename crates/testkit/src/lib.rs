@@ -11,6 +11,7 @@ pub mod attachment;
 pub mod authority;
 pub mod balancer;
 mod client_certificate;
+pub mod clock;
 pub mod collector;
 pub mod control_plane;
 pub mod helm;

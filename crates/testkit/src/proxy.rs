@@ -90,6 +90,11 @@ impl Proxy {
         lock(&self.state.rules).clear();
     }
 
+    /// Lets everything go on that is held.
+    pub fn release(&self) {
+        self.state.releases.send_replace(());
+    }
+
     /// Every request so far, in the order in which they came.
     pub fn requests(&self) -> Vec<Recorded> {
         lock(&self.state.requests).clone()

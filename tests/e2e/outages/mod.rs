@@ -2,9 +2,11 @@
 
 mod absence;
 mod api_faults;
+mod clocks;
 mod control_plane;
 mod deletion;
 mod ground;
 mod kills;
+mod leaders;
 mod uninstall;
 mod upgrades;

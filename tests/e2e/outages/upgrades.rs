@@ -75,7 +75,7 @@ fn twenty_rolling_restarts_under_a_constant_stream_of_deployment_writes_lose_no_
         };
         let (newest, _) = tokio::join!(upgrading, writing);
 
-        let (failed, unwritten) = (tally.failed.lock().unwrap(), tally.unwritten.lock().unwrap());
+        let (failed, unwritten) = (tally.failed.into_inner().unwrap(), tally.unwritten.into_inner().unwrap());
         let written = tally.written.load(Ordering::Relaxed);
         eprintln!("{written} writes, {} failed, {} not rewritten", failed.len(), unwritten.len());
         assert!(written >= RESTARTS * 20, "a constant stream: {written}");

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 pub use namespace::{Deployment, Namespace};
-pub use world::World;
+pub use world::{World, manifests};
 
 /// How long anything may take that happens by itself.
 pub const PATIENCE: Duration = Duration::from_secs(60);

@@ -51,10 +51,31 @@ impl World {
 
     /// An operator that may ask the registry.
     pub async fn operator(control_plane: &ControlPlane, registry: &Registry, flags: &[&str]) -> Operator {
+        Self::operator_by(&Self::program(), control_plane, registry, flags).await
+    }
+
+    /// The same, run by another program.
+    pub async fn operator_by(
+        program: &Path,
+        control_plane: &ControlPlane,
+        registry: &Registry,
+        flags: &[&str],
+    ) -> Operator {
         let registry = registry.address();
         let flags: Vec<String> =
             ["--insecure-registry", &registry].iter().chain(flags).map(|flag| (*flag).to_owned()).collect();
-        Operator::start(&operator_binary(), control_plane, &flags).await.unwrap()
+        Operator::start(program, control_plane, &flags).await.unwrap()
+    }
+
+    /// Where the operator's program is: beside the tests, also for those of other packages.
+    pub fn program() -> PathBuf {
+        if let Some(own) = option_env!("CARGO_BIN_EXE_tagger") {
+            return own.into();
+        }
+        let tests = std::env::current_exe().unwrap();
+        let program = tests.ancestors().nth(2).unwrap().join("tagger");
+        assert!(program.is_file(), "{} is missing; cargo build --package tagger makes it", program.display());
+        program
     }
 
     /// An operator that may ask the registry, started in a way of one's own.
@@ -64,22 +85,11 @@ impl World {
         mut options: OperatorOptions,
     ) -> Operator {
         options.flags.extend(["--insecure-registry".to_owned(), registry.address()]);
-        Operator::start_with(&operator_binary(), control_plane, &options).await.unwrap()
+        Operator::start_with(&Self::program(), control_plane, &options).await.unwrap()
     }
 }
 
 /// Where the manifests are.
 pub fn manifests() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests")
-}
-
-/// Where the operator's program is: beside the tests, also for those of other packages.
-fn operator_binary() -> PathBuf {
-    if let Some(own) = option_env!("CARGO_BIN_EXE_tagger") {
-        return own.into();
-    }
-    let tests = std::env::current_exe().unwrap();
-    let program = tests.ancestors().nth(2).unwrap().join("tagger");
-    assert!(program.is_file(), "{} is missing; cargo build --package tagger makes it", program.display());
-    program
 }

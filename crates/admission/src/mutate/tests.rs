@@ -275,3 +275,17 @@ fn the_pointer_of_the_record_is_the_one_that_a_patch_finds() {
     let mut object: Value = Asked::stored("Deployment", OLD, Some(OLD)).object;
     assert!(object.pointer_mut(&record_pointer()).is_some());
 }
+
+/// Nobody has looked at the names yet: the API server checks them after this webhook.
+#[test]
+fn what_is_told_is_one_line_whatever_was_sent() {
+    let index = index(&[("myapp", None)]);
+    let mut asked = Asked::create("Deployment", "myapp");
+    asked.pod_spec()["containers"][0]["name"] = json!("app\n\u{1b}[31m");
+    let Answer::Allowed { warnings, .. } = asked.judged(&index).answer else { panic!("it is allowed") };
+    assert!(warnings[0].contains("app\\n\\u{1b}[31m"), "{warnings:?}");
+    assert!(!warnings[0].contains(char::is_control), "{warnings:?}");
+    asked.pod_spec()["containers"][0]["image"] = json!("no registry\n");
+    let Answer::Refused(refusal) = asked.strict().judged(&index).answer else { panic!("it is refused") };
+    assert!(!refusal.message.contains(char::is_control), "{}", refusal.message);
+}

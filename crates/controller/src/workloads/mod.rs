@@ -159,6 +159,16 @@ async fn reconcile(workload: Arc<Workload>, context: Arc<Context>) -> Result<Act
 }
 
 async fn bring(workload: &Workload, context: &Context) -> Result<Action, rollout::Error> {
+    let since = Instant::now();
+    let kind = context.served.kind.names().1;
+    let (namespace, name) = (workload.namespace(), workload.name_any());
+    let unit = tracing::error_span!("reconcile", kind, namespace, name);
+    let outcome = step(workload, context).instrument(unit).await;
+    context.metrics.looked_at_workload(context.served.kind, since, outcome.is_ok());
+    outcome
+}
+
+async fn step(workload: &Workload, context: &Context) -> Result<Action, rollout::Error> {
     let targets = plan::targets(context.served.kind, workload, &context.tags, &context.suspended);
     if workload.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::api::{DynamicObject, ObjectMeta, Patch, PatchParams};
 use kube::core::ApiResource;
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
@@ -94,10 +94,12 @@ fn params() -> PatchParams {
     PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
 }
 
-/// The touch: bound to this very object by its uid, and to no version of it, since admission judges what is stored then.
+/// The touch: bound to this very object, and to the version of it that was seen. One that was long on its way, from a leader that leads
+/// no more, would else take the workload back to what it should have been then.
 fn touch(workload: &Workload, targets: &Targets) -> Value {
     let targets = json!(targets).to_string();
-    json!({ "metadata": { "uid": workload.metadata.uid, "annotations": { ROLLOUT: targets } } })
+    let ObjectMeta { uid, resource_version, .. } = &workload.metadata;
+    json!({ "metadata": { "uid": uid, "resourceVersion": resource_version, "annotations": { ROLLOUT: targets } } })
 }
 
 /// The patch that does what admission did not: only over the version that was seen.

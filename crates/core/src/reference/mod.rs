@@ -143,9 +143,7 @@ impl FromStr for Reference {
             None => (text, None),
         };
         let (registry, rest) = match name.split_once('/') {
-            Some((first, rest)) if registry::looks_like_one(first) => {
-                (Some(first.parse::<Registry>()?), rest)
-            }
+            Some((first, rest)) if registry::looks_like_one(first) => (Some(registry::spelled(first)?), rest),
             _ => (None, name),
         };
         let (path, tag) = match rest.split_once(':') {
@@ -153,6 +151,9 @@ impl FromStr for Reference {
             None => (rest, None),
         };
         let repository = path.parse::<Repository>()?;
+        if registry.as_ref().is_none_or(Registry::is_docker_hub) {
+            repository.check_in_docker_library()?;
+        }
         let target = match digest {
             Some(digest) => Target::Digest { tag, digest },
             None => Target::Tag(tag.unwrap_or_else(TagName::latest)),
@@ -203,6 +204,8 @@ mod tests {
     #[case("[::1]:5000/myapp", "[::1]:5000/myapp:latest")]
     #[case("myapp:5000", "myapp:5000")]
     #[case("a__b/c-d--e.f_g", "a__b/c-d--e.f_g:latest")]
+    #[case(&"a".repeat(247), &format!("{}:latest", "a".repeat(247)))]
+    #[case(&format!("quay.io/{}", "a".repeat(255)), &format!("quay.io/{}:latest", "a".repeat(255)))]
     fn normalises(#[case] text: &str, #[case] normal: &str) {
         assert_eq!(text.parse::<Reference>().unwrap().to_string(), normal);
     }
@@ -248,6 +251,10 @@ mod tests {
     #[case("quay.io/a@md5:0123", "digest")]
     #[case("quay.io/a b", "repository")]
     #[case("quay.io/a\nb", "repository")]
+    #[case("QUAY/company/app", "a word alone is no registry")]
+    #[case("Company/app", "a word alone is no registry")]
+    #[case(&format!("docker.io/{}", "a".repeat(248)), "of 256 characters is too long")]
+    #[case(&"a".repeat(248), "of 256 characters is too long")]
     fn refuses(#[case] text: &str, #[case] because: &str) {
         let error = text.parse::<Reference>().unwrap_err().to_string();
         assert!(error.contains(because), "{text:?}: {error}");

@@ -15,6 +15,11 @@ pub enum RegistryError {
     /// The host is no domain name and no address.
     #[error("{0:?} is no registry: a host has letters, digits, dots and inner dashes, or is an address")]
     Host(String),
+    /// The host is a word of which only its capitals say that it is none of a repository's.
+    #[error(
+        "{0:?} is no registry: a word alone is no registry's host; write a repository in lower case, and a host with a dot or a port"
+    )]
+    Word(String),
     /// The port is no number from 1 to 65535.
     #[error("{0:?} is no registry: the port must be a number from 1 to 65535")]
     Port(String),
@@ -23,6 +28,16 @@ pub enum RegistryError {
 /// Docker's rule for telling `host/path` from `path/path`.
 pub(super) fn looks_like_one(first: &str) -> bool {
     first.contains(['.', ':']) || first == "localhost" || first.chars().any(|c| c.is_ascii_uppercase())
+}
+
+/// The registry that a reference names in front. A word that Docker takes for one by its capitals alone would be read as part of the
+/// repository once it is written in lower case, as every host is here.
+pub(super) fn spelled(first: &str) -> Result<Registry, RegistryError> {
+    let registry: Registry = first.parse()?;
+    match looks_like_one(&registry.to_string()) {
+        true => Ok(registry),
+        false => Err(RegistryError::Word(first.to_owned())),
+    }
 }
 
 impl Registry {

@@ -30,6 +30,12 @@ impl Repository {
         &self.0
     }
 
+    /// Whether the path can still be named where Docker would place it.
+    pub(super) fn check_in_docker_library(&self) -> Result<(), RepositoryError> {
+        let length = self.in_docker_library().0.len();
+        (length <= Self::MAX_LENGTH).then_some(()).ok_or(RepositoryError::TooLong(length))
+    }
+
     pub(super) fn in_docker_library(&self) -> Self {
         match self.0.contains('/') {
             true => self.clone(),

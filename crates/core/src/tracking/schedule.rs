@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use jiff::civil::date;
 use jiff::tz::TimeZone;
 
+use crate::shown::on_one_line;
+
 /// The moments of a cron schedule, in a time zone.
 #[derive(Clone)]
 pub struct Schedule {
@@ -43,8 +45,12 @@ impl Schedule {
         if fields != 5 {
             return Err(wrong(format!("it has {fields}")));
         }
+        // The parser passes over them. A field of nothing else has no minute at all, for which it then looks for hours of our time.
+        if schedule.split_whitespace().any(|field| field.split(',').any(str::is_empty)) {
+            return Err(wrong("a value is missing beside a comma".to_owned()));
+        }
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-        let cron = parser.parse(schedule).map_err(|error| wrong(error.to_string()))?;
+        let cron = parser.parse(schedule).map_err(|error| wrong(on_one_line(&error.to_string())))?;
         let zone = Self::zone(zone.unwrap_or("UTC"))?;
         match comes(&cron) {
             true => Ok(Self { cron: Arc::new(cron), zone }),
@@ -156,10 +162,15 @@ mod tests {
     #[case("@daily", "it has 1")]
     #[case("60 3 * * *", "out of bounds")]
     #[case("0 3 * * someday", "illegal")]
+    #[case(", * * * *", "a value is missing beside a comma")]
+    #[case("0 3, * * *", "a value is missing beside a comma")]
+    #[case("0 ,,3 * * *", "a value is missing beside a comma")]
+    #[case("0\0 3 * * *", "illegal")]
     fn what_is_no_schedule_is_refused(#[case] schedule: &str, #[case] because: &str) {
         let error = Schedule::new(schedule, None).unwrap_err().to_string();
         assert!(error.contains("no cron schedule of five fields, such as \"0 3 * * *\""), "{error}");
         assert!(error.contains(because), "{error}");
+        assert!(!error.contains(char::is_control), "{error:?}");
     }
 
     #[test]

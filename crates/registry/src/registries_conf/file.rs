@@ -2,6 +2,7 @@ use std::cmp::Reverse;
 
 use serde::Deserialize;
 use tagger_core::reference::Registry;
+use tagger_core::shown::on_one_line;
 use toml::Spanned;
 use toml::de::DeTable;
 
@@ -71,19 +72,14 @@ fn file(text: &str) -> Result<File, At> {
     let toml = |error: toml::de::Error| {
         let at = error.span().map_or(0, |span| span.start);
         // A key may have any character when it is quoted.
-        let message: String = error.message().chars().take(300).flat_map(printable).collect();
-        (at, ConfProblem::Toml(message))
+        let message: String = error.message().chars().take(300).collect();
+        (at, ConfProblem::Toml(on_one_line(&message)))
     };
     let table = DeTable::parse(text).map_err(toml)?;
     if let Some((key, _)) = table.get_ref().get_key_value("registries") {
         return Err((key.span().start, ConfProblem::Version1));
     }
     File::deserialize(toml::Deserializer::from(table)).map_err(toml)
-}
-
-fn printable(c: char) -> impl Iterator<Item = char> {
-    let escaped = c.is_control().then(|| c.escape_default());
-    (!c.is_control()).then_some(c).into_iter().chain(escaped.into_iter().flatten())
 }
 
 fn namespace(table: Spanned<RegistryTable>) -> Result<Namespace, At> {

@@ -35,10 +35,14 @@ pub(crate) use access::Transport;
 pub use address::AddressKind;
 pub(crate) use answer::{Answer, Incoming};
 pub(crate) use call::{Call, Payload, Read};
+#[cfg(feature = "fuzzing")]
+pub(crate) use challenge::{Scheme, choose as scheme};
 pub(crate) use merge::Key as Same;
 pub(crate) use origin::Origin;
 pub use problem::{ConnectProblem, TlsProblem};
 pub use realm::RealmProblem;
+#[cfg(feature = "fuzzing")]
+pub(crate) use realm::judge as realm;
 pub use redirect::RedirectProblem;
 pub(crate) use redirect::follow as redirected;
 pub(crate) use scope::{Access, Scope, Urgency};

@@ -157,6 +157,44 @@ async fn a_registry_that_drips_is_cut_off_when_the_whole_takes_too_long() {
     assert!(DRIPS.load(Ordering::Relaxed) > 3);
 }
 
+/// The kernel takes in as many connections as the listener said that may wait, and leaves further ones alone.
+#[tokio::test]
+async fn a_registry_that_takes_no_connection_is_not_waited_for() {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(connection) = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
+        waiting.push(connection);
+        assert!(waiting.len() < 100, "the listener takes all");
+    }
+    let limits = tagger_registry::Limits { connect: Duration::from_millis(300), ..impatient() };
+    let (client, image) = client_at(address, limits);
+    let begun = Instant::now();
+    let error = client.resolve(&image, |_| None).await.unwrap_err();
+    assert!(["Timeout", "Unreachable"].contains(&error.reason()), "{error}");
+    assert_eq!(error.retry(), Retry::Soon);
+    assert!(begun.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn a_registry_that_says_nothing_to_a_tls_client_is_not_waited_for() {
+    let address = raw(b"", true).await;
+    let settings = Settings {
+        private: vec![address.to_string().parse().unwrap()],
+        authorities: stranger(),
+        limits: impatient(),
+        ..Settings::default()
+    };
+    let client = Client::new(settings, Anonymous).unwrap();
+    let image: Reference = format!("{address}/a:latest").parse().unwrap();
+    let begun = Instant::now();
+    let error = client.resolve(&image, |_| None).await.unwrap_err();
+    assert!(["Timeout", "Unreachable"].contains(&error.reason()), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(10));
+}
+
 #[tokio::test]
 async fn a_closed_port_is_unreachable() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -71,6 +71,24 @@ pub(super) fn skopeo() -> Result<(PathBuf, PathBuf)> {
     Ok((folder.join("skopeo"), folder.join("lib")))
 }
 
+/// Gives Debian's library that has a program see another time.
+pub(super) fn libfaketime() -> Result<PathBuf> {
+    let (folder, _) = cache::folder("debian-faketime-1", |workshop| {
+        let archive = Archive::open(workshop.scratch(), &workshop.logs)?;
+        archive.unpack(&["libfaketime"], workshop.scratch())?;
+        // It is in a folder of the machine's kind.
+        let kinds = fs::read_dir(workshop.scratch().join("usr/lib"))?;
+        let library = kinds
+            .filter_map(|kind| Some(kind.ok()?.path().join("faketime").join(LIBFAKETIME)))
+            .find(|path| path.is_file())
+            .context("Debian's packages have no libfaketime")?;
+        Ok(fs::rename(library, workshop.result().join(LIBFAKETIME))?)
+    })?;
+    Ok(folder.join(LIBFAKETIME))
+}
+
+const LIBFAKETIME: &str = "libfaketime.so.1";
+
 /// Gives the folder of Debian's Prometheus: the server, and the tool that checks rules.
 pub(super) fn prometheus() -> Result<PathBuf> {
     let (folder, _) = cache::folder("debian-prometheus-1", |workshop| {

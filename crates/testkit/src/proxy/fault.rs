@@ -17,6 +17,7 @@ pub struct Fault {
     pub(super) headers: Vec<(String, String)>,
     pub(super) without: Vec<String>,
     pub(super) delay: Duration,
+    pub(super) is_held: bool,
     pub(super) body: Option<BodyFault>,
     pub(super) onward: Onward,
     pub(super) location: Option<String>,
@@ -63,6 +64,7 @@ impl Fault {
             headers: Vec::new(),
             without: Vec::new(),
             delay: Duration::ZERO,
+            is_held: false,
             body: None,
             onward: Onward::default(),
             location: None,
@@ -174,6 +176,12 @@ impl Fault {
     /// Waits before answering.
     pub fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
+        self
+    }
+
+    /// Waits on the way until [`Proxy::release`](super::Proxy::release).
+    pub fn held(mut self) -> Self {
+        self.is_held = true;
         self
     }
 

@@ -13,6 +13,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, StreamBody};
 use hyper::body::{Frame, Incoming};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::answer::{Answer, Body, TOLD_TO, once};
@@ -36,6 +37,8 @@ pub(super) struct State {
     pub(super) referrers: Mutex<Option<Referrers>>,
     pub(super) tags_page: Mutex<Option<usize>>,
     pub(super) traffic: Arc<Traffic>,
+    /// Told something whenever what is held may go on.
+    pub(super) releases: watch::Sender<()>,
 }
 
 impl State {
@@ -49,6 +52,7 @@ impl State {
             referrers: Mutex::default(),
             tags_page: Mutex::default(),
             traffic: Arc::default(),
+            releases: watch::Sender::default(),
         }
     }
 
@@ -110,6 +114,9 @@ async fn answer(state: &State, recorded: &Recorded, request: Request<Body>) -> R
     };
     let Some(fault) = fault else { return sound_answer(state, recorded, request).await };
     sleep(fault.delay).await;
+    if fault.is_held {
+        let _ = state.releases.subscribe().changed().await;
+    }
     let sound = match &fault.answer {
         Answerer::Forward => sound_answer(state, recorded, fault.onward.spoil(request)?).await?,
         Answerer::Status(status) => {

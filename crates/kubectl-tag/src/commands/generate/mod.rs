@@ -127,6 +127,16 @@ fn rewritten(plan: &Plan, manifests: &[Manifests<'_>]) -> Result<(Vec<String>, V
     Ok((texts, kept))
 }
 
+/// The text of one file with its Tags, or why there is none.
+#[cfg(feature = "fuzzing")]
+pub fn rewritten_text(text: &str) -> Result<String, String> {
+    let source = Source::new("fuzz.yaml", text);
+    let manifests = [plan::read(&source).map_err(|flaw| flaw.why)?];
+    let plan = plan::plan(&manifests, None);
+    let rewritten = rewrite::rewrite(&plan, 0, &manifests[0]).map_err(|problem| problem.to_string())?;
+    Ok(rewritten.text)
+}
+
 fn print(screen: Screen, form: Form, tags: Vec<Tag>, texts: Vec<String>) -> Result<(), Problem> {
     match form {
         Form::Json => screen.document(Form::Json, &output::List::of(tags))?,

@@ -14,7 +14,10 @@ pub(crate) fn run(tag: &str) -> Result<()> {
         let file = cargo::root().join(name);
         std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))
     };
-    ensure!(tag == format!("v{VERSION}"), "the tag is {tag}, and Cargo.toml has {VERSION}: correct one of them");
+    ensure!(
+        tag == format!("v{VERSION}"),
+        "the tag is {tag}, and Cargo.toml has {VERSION}: correct one of them"
+    );
     agrees(VERSION, &read("charts/tagger/Chart.yaml")?)?;
     println!("{}", notes(VERSION, &read("CHANGELOG.md")?)?);
     Ok(())
@@ -25,7 +28,10 @@ fn agrees(version: &str, chart: &str) -> Result<()> {
     let chart: Value = serde_yaml_ng::from_str(chart).context("charts/tagger/Chart.yaml is no YAML")?;
     for field in ["version", "appVersion"] {
         let told = chart[field].as_str().unwrap_or("none");
-        ensure!(told == version, "charts/tagger/Chart.yaml has {field} {told}, and Cargo.toml has {version}: correct one of them");
+        ensure!(
+            told == version,
+            "charts/tagger/Chart.yaml has {field} {told}, and Cargo.toml has {version}: correct one of them"
+        );
     }
     Ok(())
 }
@@ -34,7 +40,9 @@ fn agrees(version: &str, chart: &str) -> Result<()> {
 fn notes(version: &str, changelog: &str) -> Result<String> {
     let heading = format!("## [{version}]");
     let mut lines = changelog.lines().skip_while(|line| !line.starts_with(&heading));
-    lines.next().with_context(|| format!("CHANGELOG.md has no heading {heading}: write one, with the date, below [Unreleased]"))?;
+    lines.next().with_context(|| {
+        format!("CHANGELOG.md has no heading {heading}: write one, with the date, below [Unreleased]")
+    })?;
     let part: Vec<&str> = lines.take_while(|line| !line.starts_with("## ")).collect();
     Ok(part.join("\n").trim().to_owned())
 }

@@ -36,7 +36,10 @@ fn every_action_is_pinned_to_a_commit() {
 fn every_job_has_a_limit_and_may_write_only_what_it_makes() {
     let mut writes = Vec::new();
     for (name, workflow) in workflows() {
-        assert!(workflow["permissions"].is_object(), "{name} says what it may do, and nothing else is granted");
+        assert!(
+            workflow["permissions"].is_object(),
+            "{name} says what it may do, and nothing else is granted"
+        );
         for (job, told) in workflow["jobs"].as_object().unwrap() {
             assert!(told["timeout-minutes"].is_u64(), "{name}, {job}");
             for (what, how) in told["permissions"].as_object().into_iter().flatten() {
@@ -47,9 +50,14 @@ fn every_job_has_a_limit_and_may_write_only_what_it_makes() {
         }
     }
     let wanted = [
-        "release.yml chart id-token", "release.yml chart packages",
-        "release.yml image attestations", "release.yml image id-token", "release.yml image packages",
-        "release.yml release attestations", "release.yml release contents", "release.yml release id-token",
+        "release.yml chart id-token",
+        "release.yml chart packages",
+        "release.yml image attestations",
+        "release.yml image id-token",
+        "release.yml image packages",
+        "release.yml release attestations",
+        "release.yml release contents",
+        "release.yml release id-token",
     ];
     writes.sort();
     assert_eq!(writes, wanted);
@@ -59,7 +67,8 @@ fn every_job_has_a_limit_and_may_write_only_what_it_makes() {
 fn they_build_with_the_compiler_that_the_checkout_names() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let toolchain = std::fs::read_to_string(root.join("rust-toolchain.toml")).unwrap();
-    let channel = toolchain.lines().find_map(|line| line.strip_prefix("channel = \"")).unwrap().trim_end_matches('"');
+    let channel =
+        toolchain.lines().find_map(|line| line.strip_prefix("channel = \"")).unwrap().trim_end_matches('"');
     let image = format!("rust:{channel}-bookworm");
     for (name, workflow) in workflows() {
         for (job, told) in workflow["jobs"].as_object().unwrap() {

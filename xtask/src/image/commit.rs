@@ -18,7 +18,8 @@ impl Commit {
     /// Asks Git; `SOURCE_DATE_EPOCH` comes first, for those who build from an archive.
     pub(super) fn read() -> Result<Self> {
         let revision = git(&["rev-parse", "HEAD"]);
-        let changed = git(&["status", "--porcelain", "--untracked-files=no"]).is_some_and(|changes| !changes.is_empty());
+        let changed = git(&["status", "--porcelain", "--untracked-files=no"])
+            .is_some_and(|changes| !changes.is_empty());
         if changed {
             eprintln!("the checkout has changes that are not committed: nobody else gets this image");
         }

@@ -76,7 +76,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut layout = Layout::default();
     let index = layout.add_image(&variants, &labels, &commit)?;
     let bill = serde_json::to_vec(&bill::bill(&platforms, &commit)?)?;
-    layout.add_referrer(&index, "application/vnd.cyclonedx+json", bill, &commit);
+    layout.add_bill(&index, bill, &commit);
     let folder = cargo::root().join(&options.folder);
     layout.write(&folder)?;
     println!("{}", folder.display());

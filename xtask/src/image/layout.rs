@@ -19,6 +19,9 @@ const CONFIGURATION: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 
+/// A bill of materials in CycloneDX.
+const BILL: &str = "application/vnd.cyclonedx+json";
+
 /// The file that says that a folder is an image layout.
 const MARK: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 
@@ -75,24 +78,18 @@ impl Layout {
         Ok(index)
     }
 
-    /// Adds a document that names something as its subject, and the list by which it is found in registries with no referrers API: under
-    /// the subject's digest as a tag.
-    pub(super) fn add_referrer(&mut self, subject: &Value, kind: &str, document: Vec<u8>, commit: &Commit) {
+    /// Adds a document that names something as its subject: registries with a referrers API find it by that, and all others have it
+    /// under the tag that cosign gives a bill of materials.
+    pub(super) fn add_bill(&mut self, subject: &Value, document: Vec<u8>, commit: &Commit) {
         let subject = json!({ "mediaType": subject["mediaType"], "digest": subject["digest"], "size": subject["size"] });
         let config = self.add(EMPTY, b"{}".to_vec());
-        let document = self.add(kind, document);
-        let annotations = json!({ "org.opencontainers.image.created": commit.written() });
+        let document = self.add(BILL, document);
         let manifest = json!({
-            "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": kind, "config": config, "layers": [document],
-            "subject": subject, "annotations": annotations,
+            "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": BILL, "config": config, "layers": [document],
+            "subject": subject, "annotations": { "org.opencontainers.image.created": commit.written() },
         });
-        let mut entry = self.add(MANIFEST, manifest.to_string().into_bytes());
-        entry["artifactType"] = json!(kind);
-        entry["annotations"] = annotations;
-        let list = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [entry] });
-        let list = self.add(INDEX, list.to_string().into_bytes());
-        let tag = subject["digest"].as_str().unwrap_or_default().replacen(':', "-", 1);
-        self.name(list, &tag);
+        let manifest = self.add(MANIFEST, manifest.to_string().into_bytes());
+        self.name(manifest, &bill_tag(subject["digest"].as_str().unwrap_or_default()));
     }
 
     /// Writes the layout to a folder. One that is something else is left as it is.
@@ -147,6 +144,11 @@ impl Layout {
         descriptor["annotations"] = json!({ NAME: name });
         self.named.push(descriptor);
     }
+}
+
+/// The tag of the bill of materials of what has this digest.
+pub(super) fn bill_tag(digest: &str) -> String {
+    format!("{}.sbom", digest.replacen(':', "-", 1))
 }
 
 /// The digest of bytes, as everybody writes it.

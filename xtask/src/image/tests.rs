@@ -35,7 +35,7 @@ fn image(platforms: &[Platform]) -> (Layout, Value) {
     let mut layout = Layout::default();
     let index =
         layout.add_image(&variants, &labels(&commit, Some("https://example.invalid/")), &commit).unwrap();
-    layout.add_referrer(&index, "application/vnd.cyclonedx+json", b"{}".to_vec(), &commit);
+    layout.add_bill(&index, b"{}".to_vec(), &commit);
     (layout, index)
 }
 
@@ -191,7 +191,7 @@ async fn it_is_pushed_with_its_bill_by_what_everybody_has_and_by_ourselves_and_k
     let folder = tempfile::tempdir().unwrap();
     let (layout, index) = image(&[Platform::Amd64, Platform::Arm64]);
     let digest = index["digest"].as_str().unwrap();
-    let tag = digest.replacen(':', "-", 1);
+    let tag = layout::bill_tag(digest);
     let (place, archive) = (folder.path().join("layout"), folder.path().join("image.tar"));
     layout.write(&place).unwrap();
     layout.pack(&archive).unwrap();
@@ -228,10 +228,7 @@ async fn it_is_pushed_with_its_bill_by_what_everybody_has_and_by_ourselves_and_k
             Some(digest),
             "{repository}"
         );
-        let (_, list) = registry.target().manifest(repository, &tag).await.unwrap().unwrap();
-        let list: Value = serde_json::from_slice(&list).unwrap();
-        let bill = list["manifests"][0]["digest"].as_str().unwrap();
-        let (_, bill) = registry.target().manifest(repository, bill).await.unwrap().unwrap();
+        let (_, bill) = registry.target().manifest(repository, &tag).await.unwrap().unwrap();
         let bill: Value = serde_json::from_slice(&bill).unwrap();
         assert_eq!(
             (&bill["artifactType"], &bill["subject"]["digest"]),

@@ -15,9 +15,6 @@ const NOT_A_FLAG: [&str; 1] = ["CACHE_REGISTRY_PASSWORD"];
 const NO_VALUE: [(&str, &str); 1] =
     [("TAGGER_ADMISSION_URL", "it is for an operator outside of the cluster")];
 
-/// Variables of flags that are on their way; a program that does not know them passes them over.
-const SOON: [&str; 1] = ["TAGGER_ADMISSION_CERTIFICATE"];
-
 /// The flags of `tagger run`: the variable of each, and its default.
 fn flags() -> BTreeMap<String, String> {
     let command = Arguments::command();
@@ -43,7 +40,7 @@ fn every_variable_is_one_that_the_program_knows() {
     let flags = flags();
     for (at, variable) in environment() {
         let name = variable["name"].as_str().unwrap();
-        let elsewhere = [&NOT_A_FLAG[..], &SOON, &["HTTPS_PROXY"]].concat();
+        let elsewhere = [&NOT_A_FLAG[..], &["HTTPS_PROXY"]].concat();
         let known = flags.contains_key(name) || elsewhere.contains(&name);
         assert!(known, "{at}: tagger run has no {name}");
     }

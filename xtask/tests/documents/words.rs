@@ -7,11 +7,13 @@ use std::path::PathBuf;
 use crate::page::{Page, files, root};
 
 /// Where conditions and Events get their words.
-const SPEAKERS: &[&str] = &["crates/controller/src", "crates/registry/src/fault.rs"];
+const SPEAKERS: &[&str] =
+    &["crates/controller/src", "crates/registry/src/fault.rs", "crates/tagger/src/certificate.rs"];
 
 /// Other words of this form in the same files: types and values of conditions, tones and actions of Events, kinds.
 const OTHERS: &[&str] = &[
     "Ready",
+    "Serving",
     "Stalled",
     "Census",
     "Metrics",

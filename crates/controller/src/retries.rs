@@ -11,6 +11,8 @@ use jiff::Timestamp;
 const FIRST: Duration = Duration::from_secs(1);
 /// The longest pause, however often a thing failed.
 const LONGEST: Duration = Duration::from_secs(600);
+/// The longest pause after a failure of the API server.
+const LONGEST_UNSERVED: Duration = Duration::from_secs(30);
 /// The longest pause that somebody else may ask for.
 const LONGEST_ASKED: Duration = Duration::from_secs(3600);
 
@@ -52,13 +54,30 @@ impl Retries {
         least: Duration,
         now: Timestamp,
     ) -> Timestamp {
+        let asked = asked.map(|asked| asked.clamp(FIRST, LONGEST_ASKED));
+        let chosen = |count| asked.unwrap_or_else(|| pause(count).max(least));
+        self.note((uid, version), asked.is_some(), chosen, now)
+    }
+
+    /// Notes that the API server failed, and says when the next try is due: soon, however long that has been so. When it is back,
+    /// everything goes on.
+    pub(crate) fn unserved(&self, uid: &str, version: Option<i64>, now: Timestamp) -> Timestamp {
+        self.note((uid, version), false, |count| pause(count).min(LONGEST_UNSERVED), now)
+    }
+
+    fn note(
+        &self,
+        (uid, version): (&str, Option<i64>),
+        is_asked: bool,
+        pause: impl FnOnce(u32) -> Duration,
+        now: Timestamp,
+    ) -> Timestamp {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = failures.get(uid).filter(|known| known.version == version);
         let count = before.map_or(0, |known| known.count + 1);
-        let pause = asked.map_or_else(|| pause(count).max(least), |asked| asked.clamp(FIRST, LONGEST_ASKED));
-        let pause = spread(pause, uid);
+        let pause = spread(pause(count), uid);
         let due = after(now, pause);
-        failures.insert(uid.to_owned(), Failures { version, count, due, pause, is_asked: asked.is_some() });
+        failures.insert(uid.to_owned(), Failures { version, count, due, pause, is_asked });
         due
     }
 
@@ -104,6 +123,15 @@ mod tests {
     fn seconds(retries: &Retries, asked: Option<Duration>) -> u64 {
         let now = Timestamp::UNIX_EPOCH;
         until(retries.failed("uid", Some(1), asked, Duration::ZERO, now), now).as_secs()
+    }
+
+    #[test]
+    fn an_api_server_that_is_back_is_found_soon_however_long_it_was_away() {
+        let (retries, now) = (Retries::default(), Timestamp::UNIX_EPOCH);
+        let pauses: Vec<u64> =
+            (0..14).map(|_| until(retries.unserved("uid", Some(1), now), now).as_secs()).collect();
+        assert!((1..=2).contains(&pauses[0]) && pauses.is_sorted(), "{pauses:?}");
+        assert!((30..=38).contains(&pauses[13]), "{pauses:?}");
     }
 
     #[test]

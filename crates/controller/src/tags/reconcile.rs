@@ -213,7 +213,7 @@ async fn step(tag: &Arc<Tag>, context: &Context) -> Result<Action, Error> {
 /// What the controller does after an error: the next try comes soon, and later each time.
 pub(crate) fn after_error(tag: Arc<Tag>, error: &Error, context: Arc<Context>) -> Action {
     let now = Timestamp::now();
-    let due = context.retries.failed(uid(&tag), tag.metadata.generation, None, Duration::ZERO, now);
+    let due = context.retries.unserved(uid(&tag), tag.metadata.generation, now);
     tracing::warn!(namespace = tag.namespace(), name = tag.name_any(), %error, "Tag: trying again");
     Action::requeue(until(due, now))
 }

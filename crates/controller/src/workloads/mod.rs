@@ -199,7 +199,11 @@ async fn step(workload: &Workload, context: &Context) -> Result<Action, rollout:
 fn after_error(workload: Arc<Workload>, error: &rollout::Error, context: Arc<Context>) -> Action {
     let now = Timestamp::now();
     let targets = plan::targets(context.served.kind, &workload, &context.tags, &context.suspended);
-    let due = context.retries.failed(uid(&workload), version(&targets), None, Duration::ZERO, now);
+    let (uid, version) = (uid(&workload), version(&targets));
+    let due = match error.is_refusal() {
+        true => context.retries.failed(uid, version, None, Duration::ZERO, now),
+        false => context.retries.unserved(uid, version, now),
+    };
     let (kind, name) = (context.served.kind.names().1, workload.name_any());
     tracing::warn!(kind, namespace = workload.namespace(), name, %error, "roll-out: trying again");
     context.metrics.rolled_out(context.served.kind, RolledOut::Failed);

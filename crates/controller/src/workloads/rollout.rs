@@ -37,6 +37,19 @@ pub(crate) enum Error {
     Answer(#[source] serde_json::Error),
 }
 
+impl Error {
+    /// Whether the API server said no, and not that it can't now.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Touch(error) | Self::Write(error) | Self::GiveBack(error) => {
+                let kube::Error::Api(refused) = error else { return false };
+                (400..500).contains(&refused.code) && refused.code != 429
+            }
+            Self::TooSlow | Self::Answer(_) => false,
+        }
+    }
+}
+
 /// How long a roll-out may take: three calls, each with the webhooks of the cluster in it.
 const LONGEST: Duration = Duration::from_secs(60);
 

@@ -10,9 +10,14 @@ use crate::page::{Page, files, root};
 const SPEAKERS: &[&str] =
     &["crates/controller/src", "crates/registry/src/fault.rs", "crates/tagger/src/certificate.rs"];
 
-/// Other words of this form in the same files: types and values of conditions, tones and actions of Events, kinds.
+/// Other words of this form in the same files: types and values of conditions, tones and actions of Events, kinds, what a type is
+/// called where it is printed.
 const OTHERS: &[&str] = &[
     "Ready",
+    "Stalled",
+    "Census",
+    "Metrics",
+    "Specimen",
     "Serving",
     "Stalled",
     "Census",

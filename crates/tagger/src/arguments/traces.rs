@@ -3,6 +3,7 @@ use url::Url;
 
 /// Where traces go.
 #[derive(Debug, Args)]
+#[allow(rustdoc::bare_urls, reason = "the help of a flag has no markup")]
 pub struct Traces {
     /// The OpenTelemetry collector that traces are sent to, in OTLP over HTTP, such as http://collector.observability:4318; without it,
     /// none are made. A URL without a path means /v1/traces there

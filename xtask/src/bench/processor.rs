@@ -9,8 +9,8 @@ use tokio::time::sleep;
 /// How often it is looked whether a program is idle.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// How much of a processor a program may use that is called idle.
-const IDLE: f64 = 0.05;
+/// How much of a processor a program may use that is called idle. An API server of which nobody wants anything uses a little.
+const IDLE: f64 = 0.2;
 
 /// For how long it must have been so.
 const QUIET: Duration = Duration::from_secs(3);

@@ -29,7 +29,7 @@ const API_SERVER: &str = "kube-apiserver";
 /// For how long it is measured what an operator uses that has nothing to do.
 const IDLE: Duration = Duration::from_secs(20);
 /// How long the operator may take to see to one Tag once the API server is back.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(600);
 /// The Tag that comes while nobody watches.
 const LATE: &str = "late";
 
@@ -105,6 +105,22 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// Waits until the operator says that it is ready, for longer than one of few Tags may take.
+async fn until_ready(operator: &Operator) -> Result<()> {
+    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build()?;
+    let start = Instant::now();
+    while !client.get(operator.readiness_url()).send().await.is_ok_and(|answer| answer.status().is_success())
+    {
+        ensure!(
+            start.elapsed() < PATIENCE,
+            "the operator was not ready within {PATIENCE:?}; {}",
+            cluster::log_of(operator)
+        );
+        sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
 /// Has one Tag imported by the operator, as often as it is to have generations.
 async fn import(farm: &Farm, tags: &Api<Tag>, generations: i64) -> Result<()> {
     let arrivals = Arrivals::open(tags).await?;
@@ -131,7 +147,8 @@ impl Scene {
     /// Starts the operator, which knows nothing yet, and waits until it has seen to all Tags.
     async fn start(&self) -> Result<Start> {
         let (start, used) = (Instant::now(), processor::used());
-        self.operator.start_again().await?;
+        self.operator.launch()?;
+        until_ready(&self.operator).await?;
         let ready = start.elapsed();
         let settled = processor::until_idle(&self.cluster.program()).await;
         let used = processor::since(&used);

@@ -292,7 +292,7 @@ fn a_tag_that_names_the_api_server_reaches_nothing_there() {
         let tag = here.tag("myapp", json!({ "from": format!("{server}/api/v1:latest") }));
         here.apply(&tag).await.unwrap();
         // What Tagger shows the API server is in no keychain, and no Tag leads to a private address that nobody allowed.
-        let (reason, message) = here.wait_for_condition("myapp", "Stalled").await;
+        let (reason, message) = here.wait_for_condition("myapp", "Reconciling").await;
         assert_eq!(reason, "AddressRefused", "{message}");
     });
 }

@@ -103,7 +103,8 @@ impl Scene {
     fn tag(&self, namespace: &str, application: &str) -> Value {
         let host =
             if application == TROUBLED { self.troubled.address().to_owned() } else { self.near.address() };
-        let mut spec = json!({ "from": format!("{host}/company/{application}:latest") });
+        // What is stepped back to is kept until then, however slow the machine is.
+        let mut spec = json!({ "from": format!("{host}/company/{application}:latest"), "history": 50 });
         if application == TROUBLED {
             spec["track"] = json!({ "interval": "30s" });
         }

@@ -88,14 +88,18 @@ fn one_tag_that_cannot_be_decoded_is_left_alone_and_a_thousand_others_are_follow
             }
         };
         stream::iter(0..OTHERS).for_each_concurrent(16, make).await;
-        eventually("all others are Ready", || async {
-            // A list of so many is work, and the API server has enough to do.
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            let (_, list) = control_plane.ask("GET", &tags, None).await.unwrap();
-            let ready = list["items"].as_array()?.iter().filter(|tag| tag["status"]["generation"] == 0);
-            (ready.count() == OTHERS).then_some(())
-        })
-        .await;
+        // So many take their time on a busy machine, and go on all the while.
+        for share in 1..=4 {
+            let wanted = OTHERS * share / 4;
+            eventually(&format!("{wanted} others are Ready"), || async {
+                // A list of so many is work, and the API server has enough to do.
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                let (_, list) = control_plane.ask("GET", &tags, None).await.unwrap();
+                let ready = list["items"].as_array()?.iter().filter(|tag| tag["status"]["generation"] == 0);
+                (ready.count() >= wanted).then_some(())
+            })
+            .await;
+        }
         // All are there when it starts as well, on whatever page of the list.
         world.operator.kill().unwrap();
         world.operator.start_again().await.unwrap();

@@ -41,7 +41,7 @@ pub struct Leadership(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     tenure: Mutex<Option<Tenure>>,
-    /// Whether this process leads, as it was told last. Each change is a turn.
+    /// Whether this process leads, as it was told last. Each change is a turn, and each term that begins.
     turns: watch::Sender<bool>,
     work: TaskTracker,
 }
@@ -52,6 +52,12 @@ struct Tenure {
     lasts: Duration,
     /// What is under way may be finished, and nothing begun.
     ends: bool,
+}
+
+impl Tenure {
+    fn is_over(self) -> bool {
+        Moment::now().since(self.since) >= self.lasts
+    }
 }
 
 impl Default for Leadership {
@@ -65,8 +71,13 @@ impl Default for Leadership {
 impl Leadership {
     /// Has this process lead until so long after a moment: that at which the request began that renewed the lease.
     pub fn lead(&self, since: Moment, lasts: Duration) {
-        *self.tenure() = Some(Tenure { since, lasts, ends: false });
-        self.0.turns.send_if_modified(|leads| !std::mem::replace(leads, true));
+        let before = self.tenure().replace(Tenure { since, lasts, ends: false });
+        // A renewal that comes too late begins a term: meanwhile work may have been turned away, which waits for one.
+        let begins = before.is_none_or(Tenure::is_over);
+        self.0.turns.send_if_modified(|leads| {
+            *leads = true;
+            begins
+        });
     }
 
     /// Has this process begin nothing more, and waits for what is under way, so long at most.
@@ -86,7 +97,10 @@ impl Leadership {
 
     /// Whether this process leads at this moment.
     pub fn leads(&self) -> bool {
-        self.tenure().is_some_and(|tenure| Moment::now().since(tenure.since) < tenure.lasts)
+        let mut tenure = self.tenure();
+        // What was found over stays so, whatever a clock says afterwards.
+        *tenure = tenure.filter(|tenure| !tenure.is_over());
+        tenure.is_some()
     }
 
     /// Tells whenever it changes whether this process leads.
@@ -210,8 +224,28 @@ mod tests {
             leadership.lead(Moment::now(), HOUR);
             leadership.lead(Moment::now(), HOUR);
             assert_eq!(told.next().now_or_never(), Some(Some(())));
+            assert_eq!(told.next().now_or_never(), None);
             leadership.follow();
             assert_eq!(told.next().now_or_never(), None);
         }
+    }
+
+    /// Work that was turned away before the renewal waits for a term to begin.
+    #[rstest::rstest]
+    #[case::work_was_turned_away(true)]
+    #[case::nobody_looked(false)]
+    #[tokio::test]
+    async fn a_renewal_that_comes_too_late_begins_a_term(#[case] looked: bool) {
+        use futures::{FutureExt, StreamExt};
+        let leadership = Leadership::default();
+        let mut told = std::pin::pin!(terms(leadership.turns()));
+        leadership.lead(Moment::now(), Duration::ZERO);
+        assert_eq!(told.next().now_or_never(), Some(Some(())));
+        if looked {
+            assert_eq!(leadership.work(async { 1 }).await, None);
+        }
+        leadership.lead(Moment::now(), HOUR);
+        assert_eq!(told.next().now_or_never(), Some(Some(())));
+        assert_eq!(leadership.work(async { 1 }).await, Some(1));
     }
 }

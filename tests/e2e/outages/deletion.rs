@@ -21,11 +21,9 @@ fn a_namespace_that_is_deleted_while_a_tag_of_it_is_copied_ends(#[case] in_cache
     run(async {
         let ground = Ground::take().await;
         let here = Namespace::new(ground.world(), "ending").await;
-        let (name, other) = (here.name.clone(), Namespace::new(ground.world(), "staying").await);
-        let of_ours = move || {
-            let name = name.clone();
-            Match::any().when(move |request| request.path.contains(&format!("/{name}/myapp/blobs/")))
-        };
+        let other = Namespace::new(ground.world(), "staying").await;
+        let blobs = format!("/{}/myapp/blobs/", here.name);
+        let of_ours = || Match::any().when(move |request| request.path.contains(&blobs));
         let hanging = if in_cache { &ground.cached.proxy } else { &ground.world().proxy };
         hanging.fault(of_ours(), Fault::never());
         here.push("myapp", "latest", 0).await;
@@ -37,7 +35,11 @@ fn a_namespace_that_is_deleted_while_a_tag_of_it_is_copied_ends(#[case] in_cache
         a_moment().await;
         hanging.take_requests();
         a_moment().await;
-        assert_eq!(hanging.requests().len(), 0, "nobody works for it any more");
+        // Tags of tests before this one may be asked for as well.
+        let ours = format!("/{}/", here.name);
+        let asked = hanging.requests().into_iter().map(|request| request.path);
+        let asked: Vec<_> = asked.filter(|path| path.contains(&ours)).collect();
+        assert!(asked.is_empty(), "nobody works for it any more: {asked:?}");
         other.ready_tag("myapp").await;
         assert!(ground.world().operator.is_running());
     });

@@ -93,6 +93,7 @@
 {{- include "tagger.variable" (list "TAGGER_IMPORTS" (toString (int .Values.imports))) }}
 {{- include "tagger.variable" (list "TAGGER_MIRRORS" (toString (int .Values.mirrors))) }}
 {{- include "tagger.variable" (list "TAGGER_ROLL_OUTS" (toString (int .Values.rollOuts))) }}
+{{- include "tagger.variable" (list "TAGGER_ROLL_OUT_RATE" (toString (int .Values.rollOutRate))) }}
 {{- include "tagger.variable" (list "TAGGER_LOG_FORMAT" .Values.log.format) }}
 {{- include "tagger.variable" (list "TAGGER_LOG_LEVEL" .Values.log.level) }}
 {{- if .Values.tracing.endpoint }}

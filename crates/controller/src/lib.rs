@@ -57,7 +57,7 @@ use relay::Relay;
 use retries::Retries;
 use suspended::Suspended;
 use usage::Usage;
-use workloads::{Keeper, Served};
+use workloads::{Keeper, Pace, Served};
 
 /// How the controller works.
 #[derive(Clone, Debug)]
@@ -74,6 +74,8 @@ pub struct Settings {
     pub mirrors: usize,
     /// How many workloads of a kind are rolled out at once.
     pub roll_outs: u16,
+    /// How many workloads are rolled out a second, of all kinds together.
+    pub roll_out_rate: u16,
     /// Where images are mirrored, as far as an administrator said so.
     pub cache: cache::CacheSettings,
     /// Where what is done is counted.
@@ -97,6 +99,7 @@ pub async fn run(
     let suspended = Arc::new(Suspended::default());
     let metrics = settings.metrics;
     let (events, writing) = Events::new(client.clone(), &settings.instance, metrics.clone());
+    let pace = Arc::new(Pace::of(settings.roll_out_rate));
     let keepers: Vec<Keeper> = kinds
         .into_iter()
         .map(|served| {
@@ -111,6 +114,7 @@ pub async fn run(
                 events,
                 metrics: metrics.clone(),
                 retries: Retries::default(),
+                pace: pace.clone(),
             })
         })
         .collect();

@@ -104,6 +104,10 @@ pub struct Run {
     #[arg(long, env = "TAGGER_ROLL_OUTS", value_name = "NUMBER", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub roll_outs: u16,
 
+    /// How many workloads are rolled out a second, of all kinds together: the API server has other users
+    #[arg(long, env = "TAGGER_ROLL_OUT_RATE", value_name = "NUMBER", default_value_t = 120, value_parser = clap::value_parser!(u16).range(1..))]
+    pub roll_out_rate: u16,
+
     /// How long admission is still answered after SIGTERM, while the API server learns that this process goes, in seconds
     #[arg(long, env = "TAGGER_DRAIN", value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     pub drain: Duration,

@@ -134,6 +134,7 @@ async fn serve(flags: Run) -> Result<()> {
         imports: flags.imports.into(),
         mirrors: flags.mirrors.into(),
         roll_outs: flags.roll_outs,
+        roll_out_rate: flags.roll_out_rate,
         cache,
         metrics: counted,
     };

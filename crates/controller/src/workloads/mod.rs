@@ -2,6 +2,7 @@
 
 mod index;
 mod object;
+mod pace;
 mod plan;
 mod rollout;
 
@@ -36,6 +37,7 @@ use crate::tags::CONFLICTED;
 use crate::watching::kept;
 pub(crate) use index::Index;
 pub(crate) use object::{Served, Workload};
+pub(crate) use pace::Pace;
 use rollout::By;
 
 /// A namespace that nobody but the cluster itself should have a say in.
@@ -52,6 +54,8 @@ pub(crate) struct Context {
     pub(crate) events: Events,
     pub(crate) metrics: Metrics,
     pub(crate) retries: Retries,
+    /// What the roll-outs of all kinds share.
+    pub(crate) pace: Arc<Pace>,
 }
 
 /// The workloads of one kind, ready to be watched.
@@ -152,24 +156,14 @@ async fn reconcile(workload: Arc<Workload>, context: Arc<Context>) -> Result<Act
     let kind = context.served.kind;
     let (namespace, name) = (workload.namespace(), workload.name_any());
     let unit = tracing::error_span!("reconcile", kind = kind.names().1, namespace, name);
-    let looked = context.leadership.work(bring(&workload, &context).instrument(unit)).await;
+    let looked = context.leadership.work(step(&workload, &context).instrument(unit)).await;
     let Some(outcome) = looked else { return Ok(Action::await_change()) };
     context.metrics.looked_at_workload(kind, since, outcome.is_ok());
     outcome
 }
 
-async fn bring(workload: &Workload, context: &Context) -> Result<Action, rollout::Error> {
-    let since = Instant::now();
-    let kind = context.served.kind.names().1;
-    let (namespace, name) = (workload.namespace(), workload.name_any());
-    let unit = tracing::error_span!("reconcile", kind, namespace, name);
-    let outcome = step(workload, context).instrument(unit).await;
-    context.metrics.looked_at_workload(context.served.kind, since, outcome.is_ok());
-    outcome
-}
-
 async fn step(workload: &Workload, context: &Context) -> Result<Action, rollout::Error> {
-    let targets = plan::targets(context.served.kind, workload, &context.tags, &context.suspended);
+    let targets = context.targets(workload);
     if workload.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
@@ -190,6 +184,11 @@ async fn step(workload: &Workload, context: &Context) -> Result<Action, rollout:
         context.tell_that_a_job_cannot_change(workload, &targets);
         return Ok(Action::await_change());
     }
+    context.pace.turn().await;
+    if context.targets(workload) != targets {
+        // A Tag moved while this waited.
+        return Ok(Action::requeue(Duration::ZERO));
+    }
     let by = rollout::roll_out(&context.client, context.served, workload, &targets).await?;
     context.retries.forget(uid(workload));
     context.tell_rolled_out(workload, &targets, by);
@@ -198,7 +197,7 @@ async fn step(workload: &Workload, context: &Context) -> Result<Action, rollout:
 
 fn after_error(workload: Arc<Workload>, error: &rollout::Error, context: Arc<Context>) -> Action {
     let now = Timestamp::now();
-    let targets = plan::targets(context.served.kind, &workload, &context.tags, &context.suspended);
+    let targets = context.targets(&workload);
     let (uid, version) = (uid(&workload), version(&targets));
     let due = match error.is_refusal() {
         true => context.retries.failed(uid, version, None, Duration::ZERO, now),
@@ -219,6 +218,11 @@ fn version(targets: &Targets) -> Option<i64> {
 }
 
 impl Context {
+    /// What a workload is to be rolled out to at this moment.
+    fn targets(&self, workload: &Workload) -> Targets {
+        plan::targets(self.served.kind, workload, &self.tags, &self.suspended)
+    }
+
     fn tell(&self, workload: &Workload, tone: Tone, reason: &str, note: String) {
         self.events.tell(workload.object_ref(&self.served), tone, reason, "RollOut", note);
     }

@@ -87,7 +87,7 @@ pub(crate) async fn run(
             }
         }
     });
-    let (changed, relisted) = kept(events, writer);
+    let (changed, relisted) = kept(events, writer, ());
     Controller::for_stream(changed, reader)
         .reconcile_all_on(select(
             leadership::terms(began),

@@ -98,7 +98,7 @@ impl Keeper {
                 listed.take().into_iter().for_each(|listed| listed());
             }
         });
-        let (changed, relisted) = kept(events, writer);
+        let (changed, relisted) = kept(events, writer, context.served);
         let woken = futures::stream::poll_fn(move |task| woken.poll_recv(task));
         let stopped: WaitForCancellationFutureOwned = stop.cancelled_owned();
         Controller::for_stream_with(changed, reader, context.served)

@@ -12,7 +12,7 @@ use tagger_api::workload::{Kind, PodSpec};
 use tagger_core::rewrite::{Follows, Slot};
 
 /// A workload of any kind, decoded to what rewriting needs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Workload {
     pub(crate) metadata: ObjectMeta,
     /// Whether another controller made it.

@@ -101,11 +101,13 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let (_, peak) = scene.operator.memory()?;
     let sides = Sides::set(&cluster, NAMESPACE).await?;
     let mut rounds = Vec::new();
+    let before = Spent::so_far(&scene.operator).await?;
     for round in 0..usize::try_from(options.repeat)? {
         eprintln!("writes through the API server: round {}", round + 1);
         let took = sides.write(round, usize::try_from(options.writes)?, tags).await;
         rounds.push(Round::from(took.with_context(|| cluster::log_of(&scene.operator))?));
     }
+    let milliseconds_in_tagger = Spent::so_far(&scene.operator).await?.mean_since(&before);
     every_registry_hangs(&farm, &api).await?;
     let hanging = scene.measure("every registry hangs", Pace::Steady(WANTED)).await?;
     let report = Report {
@@ -118,6 +120,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         hanging,
         peak_mebibytes: mebibytes(peak),
         rounds,
+        milliseconds_in_tagger,
     };
     if let Some(file) = &options.json {
         let text = serde_json::to_string_pretty(&report)?;
@@ -125,6 +128,30 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     }
     println!("\n{report}");
     Ok(())
+}
+
+/// What Tagger itself says of the time that it spent on reviews.
+struct Spent {
+    seconds: f64,
+    reviews: f64,
+}
+
+impl Spent {
+    async fn so_far(operator: &Operator) -> Result<Self> {
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let told = client.get(operator.metrics_url()).send().await?.error_for_status()?.text().await?;
+        let of = |part: &str| {
+            let name = format!("tagger_admission_review_duration_seconds_{part}{{webhook=\"mutate\"}} ");
+            let line = told.lines().find_map(|line| line.strip_prefix(&name));
+            line.with_context(|| format!("Tagger tells no {name}"))?.trim().parse::<f64>().context("read a metric")
+        };
+        Ok(Self { seconds: of("sum")?, reviews: of("count")? })
+    }
+
+    /// How long a review took on average, in milliseconds.
+    fn mean_since(&self, before: &Self) -> f64 {
+        1000.0 * (self.seconds - before.seconds) / (self.reviews - before.reviews).max(1.0)
+    }
 }
 
 /// The authorities that the API server is told to trust.

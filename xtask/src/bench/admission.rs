@@ -143,7 +143,10 @@ impl Spent {
         let of = |part: &str| {
             let name = format!("tagger_admission_review_duration_seconds_{part}{{webhook=\"mutate\"}} ");
             let line = told.lines().find_map(|line| line.strip_prefix(&name));
-            line.with_context(|| format!("Tagger tells no {name}"))?.trim().parse::<f64>().context("read a metric")
+            line.with_context(|| format!("Tagger tells no {name}"))?
+                .trim()
+                .parse::<f64>()
+                .context("read a metric")
         };
         Ok(Self { seconds: of("sum")?, reviews: of("count")? })
     }

@@ -147,7 +147,11 @@ impl fmt::Display for Report {
             write!(out, "{mean_without:7.2} {:7.2} {:7.2} | ", without.median, without.p99)?;
             writeln!(out, "{:7.2} {:7.2}", mean_with - mean_without, with.p99 - without.p99)?;
         }
-        writeln!(out, "of each write with the webhook, {:.2} ms pass in Tagger", self.milliseconds_in_tagger)?;
+        writeln!(
+            out,
+            "of each write with the webhook, {:.2} ms pass in Tagger",
+            self.milliseconds_in_tagger
+        )?;
         write!(out, "\n{}", Goals(&self.goals()))
     }
 }

@@ -383,3 +383,45 @@ fn bare(mut object: Value) -> Value {
     }
     object
 }
+
+#[test]
+fn roll_outs_keep_their_pace_and_one_that_waited_goes_by_what_its_tag_is_then() {
+    run(async {
+        let world = World::start(&["--roll-out-rate", "1"]).await;
+        let here = Namespace::new(&world, "paced").await;
+        let names = ["one", "two", "three", "four", "five", "six"];
+        let old = here.push("myapp", "latest", 0).await;
+        here.apply(&here.tag("myapp", json!({ "generation": 0 }))).await.unwrap();
+        here.wait_for_generation("myapp", 0).await;
+        let new = here.push("myapp", "latest", 1).await;
+        here.go_to_generation("myapp", 1).await;
+        for name in names {
+            here.apply(&here.deployment(name, "myapp")).await.unwrap();
+            assert_eq!(here.image_of("deployment", name).await.as_ref(), Some(&new));
+        }
+        let mut before = Vec::new();
+        for name in names {
+            before.push(here.settled(name).await);
+        }
+        let images = async || {
+            let all = names.map(|name| here.image_of("deployment", name));
+            futures::future::join_all(all).await.into_iter().flatten().collect::<Vec<_>>()
+        };
+        here.go_to_generation("myapp", 0).await;
+        eventually("a Deployment that was stepped back", || async {
+            images().await.contains(&old).then_some(())
+        })
+        .await;
+        here.go_to_generation("myapp", 1).await;
+        eventually("all Deployments with the new image", || async {
+            images().await.iter().all(|image| *image == new).then_some(())
+        })
+        .await;
+        // Those that waited when the Tag came back had nothing to do any more, and were not touched.
+        let mut untouched = 0;
+        for (name, before) in names.into_iter().zip(before) {
+            untouched += usize::from(here.settled(name).await == before);
+        }
+        assert!((1..names.len()).contains(&untouched), "{untouched}");
+    });
+}

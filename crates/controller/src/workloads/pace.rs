@@ -1,39 +1,32 @@
 //! How fast workloads are rolled out: the API server has other users.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::Mutex;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 /// Turns that come at an even pace, whoever takes them. One that comes after a rest comes at once.
 #[derive(Debug)]
-pub(crate) struct Pace {
-    gap: Duration,
-    next: Mutex<Option<Instant>>,
-}
+pub(crate) struct Pace(Mutex<Interval>);
 
 impl Pace {
     /// So many turns a second; at least one.
     pub(crate) fn of(rate: u16) -> Self {
-        Self { gap: Duration::from_secs(1) / u32::from(rate.max(1)), next: Mutex::default() }
+        let mut turns = interval(Duration::from_secs(1) / u32::from(rate.max(1)));
+        turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self(Mutex::new(turns))
     }
 
-    /// Waits for a turn. One that is not waited for to the end is lost.
+    /// Waits for a turn.
     pub(crate) async fn turn(&self) {
-        sleep_until(self.take(Instant::now())).await;
-    }
-
-    fn take(&self, now: Instant) -> Instant {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let turn = next.map_or(now, |next| next.max(now));
-        *next = Some(turn + self.gap);
-        turn
+        self.0.lock().await.tick().await;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::time::Instant;
 
     #[tokio::test(start_paused = true)]
     async fn turns_come_evenly_and_the_first_one_after_a_rest_at_once() {

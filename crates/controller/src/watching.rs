@@ -24,12 +24,13 @@ where
     K::DynamicType: Eq + std::hash::Hash + Clone + Send + Sync,
 {
     let (sign, mut signs) = mpsc::unbounded_channel();
-    let mut keeper = Keeper { writer, kind, is_filled: false, told: HashSet::new(), sign };
-    let changed = events.filter_map(move |event| ready(event.map(|event| keeper.note(event)).transpose()));
+    let mut shelf = Shelf { writer, kind, is_filled: false, told: HashSet::new(), sign };
+    let changed = events.filter_map(move |event| ready(event.map(|event| shelf.note(event)).transpose()));
     (changed, futures::stream::poll_fn(move |task| signs.poll_recv(task)))
 }
 
-struct Keeper<K: Resource + Clone + 'static>
+/// The store of a watch, and how far a list of it is.
+struct Shelf<K: Resource + Clone + 'static>
 where
     K::DynamicType: Eq + std::hash::Hash + Clone,
 {
@@ -42,7 +43,7 @@ where
     sign: mpsc::UnboundedSender<()>,
 }
 
-impl<K> Keeper<K>
+impl<K> Shelf<K>
 where
     K: Resource + Clone + PartialEq + 'static,
     K::DynamicType: Eq + std::hash::Hash + Clone,

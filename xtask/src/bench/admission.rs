@@ -3,6 +3,7 @@
 mod load;
 mod report;
 mod reviews;
+mod spent;
 mod writes;
 
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ use super::processor;
 use load::{Pace, Webhook};
 use report::{Direct, Report, Round, WANTED};
 use reviews::Review;
+use spent::Spent;
 use writes::Sides;
 
 /// Over how many registries the Tags are spread.
@@ -128,33 +130,6 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     }
     println!("\n{report}");
     Ok(())
-}
-
-/// What Tagger itself says of the time that it spent on reviews.
-struct Spent {
-    seconds: f64,
-    reviews: f64,
-}
-
-impl Spent {
-    async fn so_far(operator: &Operator) -> Result<Self> {
-        let client = reqwest::Client::builder().no_proxy().build()?;
-        let told = client.get(operator.metrics_url()).send().await?.error_for_status()?.text().await?;
-        let of = |part: &str| {
-            let name = format!("tagger_admission_review_duration_seconds_{part}{{webhook=\"mutate\"}} ");
-            let line = told.lines().find_map(|line| line.strip_prefix(&name));
-            line.with_context(|| format!("Tagger tells no {name}"))?
-                .trim()
-                .parse::<f64>()
-                .context("read a metric")
-        };
-        Ok(Self { seconds: of("sum")?, reviews: of("count")? })
-    }
-
-    /// How long a review took on average, in milliseconds.
-    fn mean_since(&self, before: &Self) -> f64 {
-        1000.0 * (self.seconds - before.seconds) / (self.reviews - before.reviews).max(1.0)
-    }
 }
 
 /// The authorities that the API server is told to trust.

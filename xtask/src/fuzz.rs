@@ -23,6 +23,9 @@ pub(crate) struct Options {
     /// For how long each target is given input
     #[arg(long, value_name = "NUMBER", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
+    /// Where chance begins, to be given the same input again; at random where none is named
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    seed: Option<u32>,
     /// The target, such as `reference`; all of them where none is named
     target: Option<String>,
 }
@@ -40,7 +43,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
                 scope.spawn(|| -> Result<bool> {
                     let mut found = false;
                     while let Some(target) = next() {
-                        found |= fuzz(target, &programs, options.seconds)?;
+                        found |= fuzz(target, &programs, options)?;
                     }
                     Ok(found)
                 })
@@ -82,7 +85,7 @@ fn build(targets: &[String]) -> Result<PathBuf> {
 }
 
 /// Runs one target, and says whether it found something. What it came upon stays in the target folder, for the next time.
-fn fuzz(target: &str, programs: &Path, seconds: u64) -> Result<bool> {
+fn fuzz(target: &str, programs: &Path, options: &Options) -> Result<bool> {
     let place = cargo::target()?.join("fuzz").join(target);
     let (corpus, findings, log) = (place.join("corpus"), place.join("findings"), place.join("log"));
     for folder in [&corpus, &findings] {
@@ -91,7 +94,8 @@ fn fuzz(target: &str, programs: &Path, seconds: u64) -> Result<bool> {
     let file = File::create(&log).with_context(|| format!("{} can't be written", log.display()))?;
     let status = Command::new(programs.join(target))
         .args(LIMITS)
-        .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-max_total_time={}", options.seconds))
+        .args(options.seed.map(|seed| format!("-seed={seed}")))
         .arg(format!("-artifact_prefix={}/", findings.display()))
         .arg("-print_final_stats=1")
         .args([&corpus, &cargo::root().join("fuzz/seeds").join(target)])

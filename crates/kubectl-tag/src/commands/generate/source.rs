@@ -15,13 +15,13 @@ const DEPTH: usize = 64;
 pub(super) struct Source {
     /// The file, for messages.
     pub(super) name: String,
-    /// What is in it, without a byte order mark, and so that it is YAML.
+    /// What is in it, without byte order marks before it (files put together have several), and so that it is YAML.
     pub(super) text: String,
 }
 
 impl Source {
     pub(super) fn new(name: &str, text: &str) -> Self {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let text = text.trim_start_matches('\u{feff}');
         Self { name: name.to_owned(), text: with_characters(text) }
     }
 }
@@ -174,6 +174,7 @@ mod tests {
     #[case(r#"{"a": "\\ud83d\\ude00 \ud83d \u00e9"}"#, r#"{"a": "\\ud83d\\ude00 \ud83d \u00e9"}"#)]
     #[case("a: \\ud83d\\ude00", "a: \\ud83d\\ude00")]
     #[case("\u{feff}{}", "{}")]
+    #[case("\u{feff}\u{feff}a: b", "a: b")]
     #[case(r#"{"a": "b\/c\\/d\n\"/"}"#, r#"{"a": "b/c\\/d\n\"/"}"#)]
     #[case("{\\", "{\\")]
     #[case("{\\é\\u12", "{\\é\\u12")]

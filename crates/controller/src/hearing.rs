@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use crate::matching::Repositories;
 use crate::metrics::Metrics;
 use crate::relay::Relay;
-use crate::tags::reconcile::Context;
+use crate::tags::context::Context;
 
 /// Who listens, and whom it tells.
 pub(crate) struct Ear {

@@ -134,7 +134,7 @@ pub async fn run(
         longest_wait: Box::new(looks.longest_wait()),
     });
     let usage = Usage { client: client.clone(), workloads: indexes.clone() };
-    let context = Arc::new(tags::reconcile::Context {
+    let context = Arc::new(tags::context::Context {
         cache: Cache::new(client.clone(), settings.cache),
         credentials,
         client: client.clone(),
@@ -210,7 +210,7 @@ pub async fn run(
 /// At each turn, as this process leads from now on or does so no more, begins anew, and says so in `begins`. What it was told and had
 /// no answer to is told to who leads then.
 async fn turn(
-    context: Arc<tags::reconcile::Context>,
+    context: Arc<tags::context::Context>,
     tags: Store<Tag>,
     relay: Arc<Relay>,
     begins: watch::Sender<bool>,

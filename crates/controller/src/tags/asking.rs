@@ -18,8 +18,9 @@ use tagger_core::reference::Reference;
 use tagger_core::tracking::SHORTEST_INTERVAL;
 use tagger_registry::{Resolved, Retry};
 
+use super::context::{Context, Error, timely, uid};
 use super::outcome;
-use super::reconcile::{Aim, Context, Error, timely, uid};
+use super::reconcile::Aim;
 use crate::attention::Count;
 use crate::events::Tone;
 use crate::looks::{Found, Urgency};

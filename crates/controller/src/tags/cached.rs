@@ -15,8 +15,9 @@ use tagger_core::reference::{Reference, TagName};
 use tracing::Instrument;
 
 use super::asking::Intake;
+use super::context::{Context, Error, uid};
 use super::outcome;
-use super::reconcile::{Aim, Context, Error, uid};
+use super::reconcile::Aim;
 use crate::cache::CacheProblem;
 use crate::credentials::Access;
 use crate::events::Tone;

@@ -2,9 +2,11 @@
 
 mod asking;
 mod cached;
+pub(crate) mod context;
 mod decoding;
 pub(crate) mod outcome;
-pub(crate) mod reconcile;
+mod publishing;
+mod reconcile;
 mod relayed;
 mod requests;
 mod uploaded;
@@ -31,9 +33,9 @@ use crate::metrics::Metrics;
 use crate::suspended::Suspended;
 use crate::watching::kept;
 use crate::workloads::Index;
+use context::Context;
 use decoding::Seen;
 pub(crate) use reconcile::CONFLICTED;
-use reconcile::Context;
 pub(crate) use requests::Requests;
 
 /// How many Tags are looked at, at once. Most looks ask nobody, and those that wait for a place at their registry must not be in the

@@ -6,7 +6,8 @@ use serde_json::json;
 use tagger_api::Tag;
 use tagger_api::annotations::{FIELD_MANAGER, PUSHED};
 
-use super::reconcile::{Aim, Context, Error, timely, uid};
+use super::context::{Context, Error, timely, uid};
+use super::reconcile::Aim;
 
 /// Where the annotation is in a Tag.
 const POINTER: &str = "/metadata/annotations/images.io~1pushed";

@@ -9,7 +9,7 @@ use tagger_api::Tag;
 use tagger_api::annotations::{self, IMPORT};
 use tagger_core::request::Request;
 
-use super::reconcile::{Context, uid};
+use super::context::{Context, uid};
 use crate::events::Tone;
 
 /// Which requests were seen, by the uid of their Tag: their text, hashed. The memory is lost with the process; then what can't be read

@@ -12,8 +12,8 @@ use tagger_core::generation::{Generation, Trigger};
 use tagger_core::reference::Digest;
 use tagger_registry::{Client, Destination, Fault};
 
+use super::context::{Context, Error, uid};
 use super::outcome;
-use super::reconcile::{Context, Error, uid};
 use crate::mirrors::{Copies, Errand, Failure, Found};
 
 /// An upload that is to become a generation.

@@ -24,6 +24,10 @@ pub fn check(input: &[u8]) {
     for (read, entries) in forms {
         told(read, input);
         let Ok(mut file) = serde_json::from_slice::<Value>(input) else { continue };
+        // libFuzzer learns what it is compared with, and then writes it into names.
+        if [SECRET, &login()].iter().any(|secret| file.to_string().contains(secret)) {
+            continue;
+        }
         let entries = file.pointer_mut(entries).and_then(Value::as_object_mut);
         entries.into_iter().flat_map(serde_json::Map::values_mut).for_each(plant);
         for told in told(read, file.to_string().as_bytes()) {

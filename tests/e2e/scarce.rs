@@ -67,8 +67,13 @@ fn an_operator_without_file_descriptors_to_spare_goes_on_when_there_are_some() {
         .await;
         // What is written meanwhile is seen to later.
         here.apply(&here.tag("myapp", json!({ "cache": true }))).await.unwrap();
-        here.apply(&here.deployment("during", "myapp")).await.unwrap();
+        let during = here.apply(&here.deployment("during", "myapp")).await;
         drop(held);
+        if let Err(refused) = during {
+            assert!(here.fails_closed(), "{refused}");
+            eventually("admission", || async { here.apply(&here.deployment("during", "myapp")).await.ok() })
+                .await;
+        }
         here.wait_for_generation("myapp", 0).await;
         let copy = cached.copy(&here, "myapp", &reference);
         here.wait_for_image("deployment", "during", &copy).await;

@@ -69,8 +69,9 @@ impl Default for Leadership {
 }
 
 impl Leadership {
-    /// Has this process lead until so long after a moment: that at which the request began that renewed the lease.
-    pub fn lead(&self, since: Moment, lasts: Duration) {
+    /// Has this process lead until so long after a moment: that at which the request began that renewed the lease. Says whether a term
+    /// begins with it.
+    pub fn lead(&self, since: Moment, lasts: Duration) -> bool {
         let before = self.tenure().replace(Tenure { since, lasts, ends: false });
         // A renewal that comes too late begins a term: meanwhile work may have been turned away, which waits for one.
         let begins = before.is_none_or(Tenure::is_over);
@@ -78,6 +79,7 @@ impl Leadership {
             *leads = true;
             begins
         });
+        begins
     }
 
     /// Has this process begin nothing more, and waits for what is under way, so long at most.

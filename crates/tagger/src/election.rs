@@ -101,12 +101,11 @@ impl Candidate {
             if !self.leadership.leads() {
                 self.leadership.follow();
             }
-            match (led, self.leadership.leads()) {
-                (false, true) => tracing::info!(lease = self.name, identity = self.me, "leading from now on"),
-                (true, false) => tracing::warn!(lease = self.name, identity = self.me, "leading no more"),
-                _ => {}
+            let leads = self.leadership.leads();
+            if led && !leads {
+                tracing::warn!(lease = self.name, identity = self.me, "leading no more");
             }
-            led = self.leadership.leads();
+            led = leads;
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = sleep(pause) => {}
@@ -140,7 +139,9 @@ impl Candidate {
         match written {
             Ok(written) => {
                 self.own = Some(written);
-                self.leadership.lead(asked, self.timing.leads);
+                if self.leadership.lead(asked, self.timing.leads) {
+                    tracing::info!(lease = self.name, identity = self.me, "leading from now on");
+                }
                 Ok(self.timing.renews)
             }
             // Somebody wrote it meanwhile, or took it away: it is read again.

@@ -147,6 +147,11 @@ impl<'a> Namespace<'a> {
         })
     }
 
+    /// Whether annotated workloads are refused while nobody answers: only where the server narrows down what it asks about.
+    pub fn fails_closed(&self) -> bool {
+        self.world.control_plane.version().minor >= 28
+    }
+
     /// The image of a workload's first container.
     pub async fn image_of(&self, kind: &str, name: &str) -> Option<String> {
         let object = self.get(kind, name).await?;

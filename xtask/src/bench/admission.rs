@@ -103,13 +103,14 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let (_, peak) = scene.operator.memory()?;
     let sides = Sides::set(&cluster, NAMESPACE).await?;
     let mut rounds = Vec::new();
-    let before = Spent::so_far(&scene.operator).await?;
+    let kubectl = cluster.control_plane.kubectl();
+    let before = Spent::so_far(&scene.operator, &kubectl).await?;
     for round in 0..usize::try_from(options.repeat)? {
         eprintln!("writes through the API server: round {}", round + 1);
         let took = sides.write(round, usize::try_from(options.writes)?, tags).await;
         rounds.push(Round::from(took.with_context(|| cluster::log_of(&scene.operator))?));
     }
-    let milliseconds_in_tagger = Spent::so_far(&scene.operator).await?.mean_since(&before);
+    let review = Spent::so_far(&scene.operator, &kubectl).await?.mean_since(&before)?;
     every_registry_hangs(&farm, &api).await?;
     let hanging = scene.measure("every registry hangs", Pace::Steady(WANTED)).await?;
     let report = Report {
@@ -122,7 +123,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         hanging,
         peak_mebibytes: mebibytes(peak),
         rounds,
-        milliseconds_in_tagger,
+        review,
     };
     if let Some(file) = &options.json {
         let text = serde_json::to_string_pretty(&report)?;

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::load::Seen;
+use super::spent::Mean;
 use super::writes::Took;
 use crate::bench::figures::{Spread, median};
 use crate::bench::goals::{Goal, Goals};
@@ -25,8 +26,8 @@ pub(super) struct Report {
     pub(super) hanging: Vec<Direct>,
     pub(super) peak_mebibytes: f64,
     pub(super) rounds: Vec<Round>,
-    /// How long a review of these writes took in Tagger, by its own metrics: the mean.
-    pub(super) milliseconds_in_tagger: f64,
+    /// How long a review of these writes took.
+    pub(super) review: Mean,
 }
 
 /// What those saw who asked the webhook itself.
@@ -147,10 +148,10 @@ impl fmt::Display for Report {
             write!(out, "{mean_without:7.2} {:7.2} {:7.2} | ", without.median, without.p99)?;
             writeln!(out, "{:7.2} {:7.2}", mean_with - mean_without, with.p99 - without.p99)?;
         }
+        let Mean { in_tagger, asking } = self.review;
         writeln!(
             out,
-            "of each write with the webhook, {:.2} ms pass in Tagger",
-            self.milliseconds_in_tagger
+            "of each write with the webhook, {asking:.2} ms pass until the API server has its answer, {in_tagger:.2} of them in Tagger"
         )?;
         write!(out, "\n{}", Goals(&self.goals()))
     }
@@ -179,7 +180,7 @@ mod tests {
             hanging: vec![direct(3.0)],
             peak_mebibytes: 20.5,
             rounds: [1.5, 9.0, 1.25].map(round).into(),
-            milliseconds_in_tagger: 0.25,
+            review: Mean { in_tagger: 0.25, asking: 1.5 },
         };
         let text = report.to_string();
         for told in [
@@ -187,7 +188,7 @@ mod tests {
             "p99, at full speed                            at most     10        2 ms   met",
             "over without  at most      1     0.50 ms   met",
             "ratio      at most   1.25     1.50      NOT MET",
-            "0.25 ms pass in Tagger",
+            "1.50 ms pass until the API server has its answer, 0.25 of them in Tagger",
         ] {
             assert!(text.contains(told), "{told} is not in\n{text}");
         }

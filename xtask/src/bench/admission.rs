@@ -1,5 +1,6 @@
 //! The admission webhook: how fast it answers, with how much memory, what it adds to a write, and whether registries matter to it.
 
+mod bare;
 mod load;
 mod report;
 mod reviews;
@@ -58,7 +59,7 @@ pub(crate) struct Options {
     /// How many times each load comes, and how many rounds of writes
     #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     repeat: u32,
-    /// How many Deployments a round of writes makes on either side; each is written three times
+    /// How many Deployments a round of writes makes on each side; each is written three times
     #[arg(long, value_name = "NUMBER", default_value_t = 300, value_parser = clap::value_parser!(u32).range(10..=10_000))]
     writes: u32,
     /// Another build of the operator to measure, such as that of an older commit

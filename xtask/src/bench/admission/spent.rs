@@ -36,7 +36,7 @@ impl Spent {
             Reviews::told(&told, "tagger_admission_review_duration_seconds", "webhook=\"mutate\"");
         let told = kubectl.run(&["get", "--raw", "/metrics"]).await?;
         let metric = "apiserver_admission_webhook_admission_duration_seconds";
-        Ok(Self { in_tagger, asking: Reviews::told(&told, metric, "type=\"admit\"") })
+        Ok(Self { in_tagger, asking: Reviews::told(&told, metric, "name=\"workloads.images.io\"") })
     }
 
     /// How long a review took since then.

@@ -20,6 +20,7 @@ mod receiver;
 mod registries_conf;
 mod replicas;
 mod restored;
+mod roll_outs;
 mod scarce;
 mod story;
 mod support;

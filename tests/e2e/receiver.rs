@@ -24,11 +24,6 @@ async fn set_secret(world: &World, secret: &str) {
     world.control_plane.kubectl().apply(&yaml).await.unwrap();
 }
 
-async fn metrics(world: &World) -> String {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    client.get(world.operator.metrics_url()).send().await.unwrap().text().await.unwrap()
-}
-
 #[test]
 fn notifications_are_let_in_by_the_secret_of_the_moment_and_each_listener_serves_its_own() {
     run(async {
@@ -55,7 +50,7 @@ fn notifications_are_let_in_by_the_secret_of_the_moment_and_each_listener_serves
         Image::single(1).push(&registry, "team/myapp", "v1").await.unwrap();
         eventually("the registry's notification", || async {
             let line = r#"tagger_receiver_references_total{provider="distribution",fate="queued"} 1"#;
-            metrics(&world).await.contains(line).then_some(())
+            world.operator.metrics().await.unwrap().contains(line).then_some(())
         })
         .await;
 

@@ -186,6 +186,13 @@ impl Operator {
         format!("{}/metrics", self.url(1))
     }
 
+    /// What it tells there, in the text format of Prometheus.
+    pub async fn metrics(&self) -> Result<String> {
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let answer = client.get(self.metrics_url()).send().await?.error_for_status()?;
+        answer.text().await.context("read the operator's metrics")
+    }
+
     fn url(&self, port: usize) -> String {
         format!("http://127.0.0.1:{}", self.ports[port].number())
     }

@@ -13,9 +13,7 @@ fn what_is_counted_of_a_push_is_told() {
         here.following("myapp", json!({})).await;
         here.push("myapp", "latest", 1).await;
         here.newest("myapp", 1).await;
-        let url = told.world.operator.metrics_url();
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let text = client.get(url).send().await.unwrap().text().await.unwrap();
+        let text = told.world.operator.metrics().await.unwrap();
         let sample = |name: &str| text.lines().any(|line| line.starts_with(name) && !line.ends_with(" 0"));
         for name in [
             r#"tagger_imports_total{trigger="push",result="done"}"#,

@@ -30,8 +30,7 @@ struct Reviews {
 impl Spent {
     /// What Tagger and the API server say by now.
     pub(super) async fn so_far(operator: &Operator, kubectl: &Kubectl) -> Result<Self> {
-        let client = reqwest::Client::builder().no_proxy().build()?;
-        let told = client.get(operator.metrics_url()).send().await?.error_for_status()?.text().await?;
+        let told = operator.metrics().await?;
         let in_tagger =
             Reviews::told(&told, "tagger_admission_review_duration_seconds", "webhook=\"mutate\"");
         let told = kubectl.run(&["get", "--raw", "/metrics"]).await?;

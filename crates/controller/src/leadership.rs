@@ -241,13 +241,15 @@ mod tests {
         use futures::{FutureExt, StreamExt};
         let leadership = Leadership::default();
         let mut told = std::pin::pin!(terms(leadership.turns()));
-        leadership.lead(Moment::now(), Duration::ZERO);
+        assert!(leadership.lead(Moment::now(), Duration::ZERO));
         assert_eq!(told.next().now_or_never(), Some(Some(())));
         if looked {
             assert_eq!(leadership.work(async { 1 }).await, None);
         }
-        leadership.lead(Moment::now(), HOUR);
+        assert!(leadership.lead(Moment::now(), HOUR));
         assert_eq!(told.next().now_or_never(), Some(Some(())));
         assert_eq!(leadership.work(async { 1 }).await, Some(1));
+        assert!(!leadership.lead(Moment::now(), HOUR), "one in time goes on with its term");
+        assert_eq!(told.next().now_or_never(), None);
     }
 }
